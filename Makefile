@@ -1,0 +1,52 @@
+# Every target sets itself up: Python 3.11+, make and git are all a machine needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS ?= --extra developers
+HOME_FOLDER ?= .fivefold
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test test-fast ui bench lint format clean
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## create .venv and install the locked dependencies
+
+$(STAMP): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Fivefold needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python3.11")'
+	@echo "==> creating $(VENV) and installing the locked dependencies (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install "uv>=0.9"
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --python $(BIN)/python $(EXTRAS)
+	@touch $(STAMP)
+
+demo: setup ## a month of a small city: ingest, learn, plan tomorrow, run the day
+	@$(BIN)/fivefold --home $(HOME_FOLDER) demo
+
+ui: setup ## the Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/fivefold --home $(HOME_FOLDER) ui
+
+test: setup ## every test, the slow ones too
+	@$(BIN)/pytest
+
+test-fast: setup ## the tests that take seconds
+	@$(BIN)/pytest -m "not slow"
+
+bench: setup ## print the measured numbers
+	@$(BIN)/fivefold bench all
+
+lint: setup ## ruff, mypy, import contracts, dbt parse, sqlfluff
+	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "==> mypy" && $(BIN)/mypy
+	@echo "==> import contracts" && $(BIN)/lint-imports --no-cache
+	@echo "==> derived files" && $(BIN)/python -m orchestration.transform.sources --check && $(BIN)/python -m orchestration.report.data_dictionary --check
+	@echo "==> dbt parse" && $(BIN)/python -m orchestration.transform.parse
+	@echo "==> sqlfluff" && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/macros
+
+format: setup ## put the code in the project's format
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean: ## remove the workspace (data, models, reports), keep the environment
+	rm -rf $(HOME_FOLDER)
