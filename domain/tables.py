@@ -122,35 +122,46 @@ SERVICE_DATE = Column("service_date", DATE, "Date of service in the depot's time
 EVENT_TIME = _moment("event_time", "When it happened (EPCIS event time)", required=True)
 
 DEPOTS = Table(
-    "raw", "depots", "Places that routes start from and return to", "one depot",
+    "raw",
+    "depots",
+    "Places that routes start from and return to",
+    "one depot",
     (
         _identifier("depot_id", "Depot"),
         Column("name", TEXT, "Name for people"),
-        _latitude(True), _longitude(True),
+        _latitude(True),
+        _longitude(True),
         Column("timezone", TEXT, "IANA time zone that service dates and local hours refer to", required=True),
         Column("opens_s", INTEGER, "Opening time, seconds after local midnight", minimum=0, maximum=172_800),
         Column("closes_s", INTEGER, "Closing time, seconds after local midnight", minimum=0, maximum=172_800),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "depot_id"),
     rules=(OrderRule("opens_before_closes", "opens_s", "closes_s", "a depot opens before it closes"),),
 )
 
 FLEETS = Table(
-    "raw", "fleets", "Sources of capacity", "one fleet",
+    "raw",
+    "fleets",
+    "Sources of capacity",
+    "one fleet",
     (
         _identifier("fleet_id", "Fleet"),
         Column("kind", TEXT, "captive, 3pl, gig, locker or a name of the company's own", required=True),
-        Column("control_mode", TEXT, "Who decides the sequence", required=True,
-               allowed=tuple(codes.ControlMode)),
+        Column("control_mode", TEXT, "Who decides the sequence", required=True, allowed=tuple(codes.ControlMode)),
         Column("name", TEXT, "Name for people"),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "fleet_id"),
 )
 
 TARIFF_RULES = Table(
-    "raw", "tariff_rules", "What a fleet costs: the components of its contract", "one component of one contract version",
+    "raw",
+    "tariff_rules",
+    "What a fleet costs: the components of its contract",
+    "one component of one contract version",
     (
         _identifier("contract_id", "Contract"),
         _identifier("rule_id", "Rule within the contract"),
@@ -161,14 +172,18 @@ TARIFF_RULES = Table(
         Column("vehicle_class", TEXT, "Only vehicles of this class; null: all"),
         Column("valid_from", DATE, "First service date it holds", required=True),
         Column("valid_to", DATE, "Last service date it holds; null: open"),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "contract_id", "rule_id"),
     rules=(OrderRule("valid_from_before_valid_to", "valid_from", "valid_to", "a rule begins before it ends"),),
 )
 
 VEHICLES = Table(
-    "raw", "vehicles", "Vehicles and what they can carry", "one vehicle",
+    "raw",
+    "vehicles",
+    "Vehicles and what they can carry",
+    "one vehicle",
     (
         _identifier("vehicle_id", "Vehicle"),
         _identifier("fleet_id", "Fleet it belongs to"),
@@ -177,35 +192,47 @@ VEHICLES = Table(
         _amount("capacity_g", "Payload, grams"),
         _amount("capacity_ml", "Load space, millilitres"),
         _amount("capacity_parcels", "Most parcels it carries"),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "vehicle_id"),
 )
 
 DRIVERS = Table(
-    "raw", "drivers", "Drivers; no personal data but the pseudonymous id", "one driver",
+    "raw",
+    "drivers",
+    "Drivers; no personal data but the pseudonymous id",
+    "one driver",
     (
         _identifier("driver_id", "Driver"),
         _identifier("fleet_id", "Fleet"),
         _identifier("depot_id", "Home depot"),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "driver_id"),
 )
 
 CERTIFICATIONS = Table(
-    "raw", "certifications", "What a driver may do, and until when", "one certification of one driver",
+    "raw",
+    "certifications",
+    "What a driver may do, and until when",
+    "one certification of one driver",
     (
         _identifier("driver_id", "Driver"),
         _identifier("certification", "Code, such as adr, age_check, two_person"),
         _moment("expires_at", "End of validity; null: open"),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "driver_id", "certification"),
 )
 
 SHIFTS = Table(
-    "raw", "shifts", "Capacity of a service date: a vehicle with its driver and hours", "one shift",
+    "raw",
+    "shifts",
+    "Capacity of a service date: a vehicle with its driver and hours",
+    "one shift",
     (
         _identifier("shift_id", "Shift"),
         SERVICE_DATE,
@@ -215,14 +242,19 @@ SHIFTS = Table(
         Column("driver_id", TEXT, "Driver; null where the fleet sends whom it likes"),
         _moment("starts_at", "Earliest departure", True),
         _moment("ends_at", "Latest return", True),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
-    ("source", "shift_id"), ("service_date",),
+    ("source", "shift_id"),
+    ("service_date",),
     rules=(OrderRule("shift_starts_before_it_ends", "starts_at", "ends_at", "a shift starts before it ends"),),
 )
 
 ORDERS = Table(
-    "raw", "orders", "What shippers ask for, with the promise first made", "one version of one order",
+    "raw",
+    "orders",
+    "What shippers ask for, with the promise first made",
+    "one version of one order",
     (
         _identifier("order_id", "Order"),
         SERVICE_DATE,
@@ -232,7 +264,8 @@ ORDERS = Table(
         Column("address_id", TEXT, "Address, pseudonymous"),
         Column("depot_id", TEXT, "Depot it is served from"),
         Column("zone_id", TEXT, "Zone (H3 cell or the source's own)"),
-        _latitude(), _longitude(),
+        _latitude(),
+        _longitude(),
         Column("origin_lat", NUMBER, "Latitude of the pickup, where it is not the depot", minimum=-90, maximum=90),
         Column("origin_lon", NUMBER, "Longitude of the pickup, where it is not the depot", minimum=-180, maximum=180),
         _moment("window_start", "Start of the original promise"),
@@ -244,14 +277,19 @@ ORDERS = Table(
         _amount("distance_m", "Distance of the trip as the source knows it, metres"),
         Column("required_certifications", TEXT, "Codes a driver must hold, joined by +"),
         Column("attributes", JSON, "What else the source knows before the attempt, as one JSON object"),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
-    ("source", "order_id"), ("service_date",),
+    ("source", "order_id"),
+    ("service_date",),
     rules=(OrderRule("window_starts_before_it_ends", "window_start", "window_end", "a window ends after it starts"),),
 )
 
 DELIVERY_EVENTS = Table(
-    "raw", "delivery_events", "What happened to orders and routes", "one event",
+    "raw",
+    "delivery_events",
+    "What happened to orders and routes",
+    "one event",
     (
         _identifier("event_id", "Event"),
         SERVICE_DATE,
@@ -267,14 +305,20 @@ DELIVERY_EVENTS = Table(
         Column("exception_class", TEXT, "Class of exception", allowed=tuple(codes.ExceptionClass)),
         Column("failure_reason", TEXT, "Why an attempt failed", allowed=tuple(codes.FAILURE_REASONS)),
         _moment("planned_time", "When the plan said it would happen"),
-        _latitude(), _longitude(),
-        EVENT_TIME, *ORIGIN,
+        _latitude(),
+        _longitude(),
+        EVENT_TIME,
+        *ORIGIN,
     ),
-    ("source", "event_id"), ("service_date",),
+    ("source", "event_id"),
+    ("service_date",),
 )
 
 CONSTRAINTS = Table(
-    "raw", "constraint_instances", "Rules of the operation as data", "one constraint instance",
+    "raw",
+    "constraint_instances",
+    "Rules of the operation as data",
+    "one constraint instance",
     (
         _identifier("constraint_id", "Constraint"),
         Column("service_date", DATE, "Date it holds for; null: every date"),
@@ -286,13 +330,17 @@ CONSTRAINTS = Table(
         Column("hardness", TEXT, "hard or soft", required=True, allowed=tuple(codes.Hardness)),
         _amount("price_minor", "Price per unit of violation, where soft"),
         Column("authority", TEXT, "Who owns it", required=True, allowed=tuple(codes.Authority)),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "constraint_id"),
 )
 
 TRAVEL_OBSERVATIONS = Table(
-    "raw", "travel_observations", "Road distances and times that are known", "one trip or table entry",
+    "raw",
+    "travel_observations",
+    "Road distances and times that are known",
+    "one trip or table entry",
     (
         _identifier("observation_id", "Observation"),
         Column("from_lat", NUMBER, "Latitude of the start", True, minimum=-90, maximum=90),
@@ -301,31 +349,49 @@ TRAVEL_OBSERVATIONS = Table(
         Column("to_lon", NUMBER, "Longitude of the end", True, minimum=-180, maximum=180),
         _amount("distance_m", "Road distance, metres"),
         _amount("duration_s", "Travel time, seconds"),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "observation_id"),
 )
 
 WEATHER = Table(
-    "raw", "weather", "Weather as forecast (issued before) or observed (issued at or after) the hour", "one depot, hour and issue",
+    "raw",
+    "weather",
+    "Weather as forecast (issued before) or observed (issued at or after) the hour",
+    "one depot, hour and issue",
     (
         _identifier("depot_id", "Depot"),
         _moment("target_time", "Hour it is about", True),
         Column("temperature_c", NUMBER, "Degrees Celsius", minimum=-90, maximum=60),
         Column("precipitation_mm", NUMBER, "Millimetres in the hour", minimum=0, maximum=500),
         Column("wind_ms", NUMBER, "Metres a second", minimum=0, maximum=120),
-        EVENT_TIME, *ORIGIN,
+        EVENT_TIME,
+        *ORIGIN,
     ),
     ("source", "depot_id", "target_time", "event_time"),
 )
 
 RAW_TABLES = (
-    DEPOTS, FLEETS, TARIFF_RULES, VEHICLES, DRIVERS, CERTIFICATIONS, SHIFTS, ORDERS, DELIVERY_EVENTS,
-    CONSTRAINTS, TRAVEL_OBSERVATIONS, WEATHER,
+    DEPOTS,
+    FLEETS,
+    TARIFF_RULES,
+    VEHICLES,
+    DRIVERS,
+    CERTIFICATIONS,
+    SHIFTS,
+    ORDERS,
+    DELIVERY_EVENTS,
+    CONSTRAINTS,
+    TRAVEL_OBSERVATIONS,
+    WEATHER,
 )
 
 INGESTED_FILES = Table(
-    "control", "ingested_files", "Every file ever offered, and what became of its rows", "one load of one file",
+    "control",
+    "ingested_files",
+    "Every file ever offered, and what became of its rows",
+    "one load of one file",
     (
         _identifier("file_id", "Content hash"),
         _identifier("source", "Mapping"),
@@ -342,7 +408,10 @@ INGESTED_FILES = Table(
 )
 
 QUARANTINE = Table(
-    "control", "quarantine", "Rows that broke a rule, kept whole", "one row and rule",
+    "control",
+    "quarantine",
+    "Rows that broke a rule, kept whole",
+    "one row and rule",
     (
         _identifier("source", "Mapping"),
         _identifier("table_name", "Table it was meant for"),
@@ -359,7 +428,10 @@ QUARANTINE = Table(
 )
 
 STALE_PARTITIONS = Table(
-    "control", "stale_partitions", "Service dates that late rows have made out of date", "one table, date and load",
+    "control",
+    "stale_partitions",
+    "Service dates that late rows have made out of date",
+    "one table, date and load",
     (
         _identifier("source", "Mapping"),
         _identifier("table_name", "Table the late rows landed in"),
@@ -379,7 +451,10 @@ BASIS = (
 """Columns of everything derived: what it was based on."""
 
 PREDICTIONS = Table(
-    "prediction", "predictions", "Probabilities and quantiles of stops", "one task, stop and as_of",
+    "prediction",
+    "predictions",
+    "Probabilities and quantiles of stops",
+    "one task, stop and as_of",
     (
         _identifier("task", "What it is about"),
         _identifier("source", "Mapping the order came from"),
@@ -392,11 +467,15 @@ PREDICTIONS = Table(
         _identifier("model_version", "Version in the registry"),
         *BASIS,
     ),
-    ("task", "source", "order_id", "as_of"), ("service_date",),
+    ("task", "source", "order_id", "as_of"),
+    ("service_date",),
 )
 
 PLANS = Table(
-    "plan", "plans", "One plan a depot and service date", "one plan",
+    "plan",
+    "plans",
+    "One plan a depot and service date",
+    "one plan",
     (
         _identifier("plan_id", "Plan"),
         SERVICE_DATE,
@@ -418,11 +497,15 @@ PLANS = Table(
         Column("seed", INTEGER, "Seed", True),
         *BASIS,
     ),
-    ("plan_id",), ("service_date",),
+    ("plan_id",),
+    ("service_date",),
 )
 
 ROUTES = Table(
-    "plan", "routes", "Routes of a plan", "one route",
+    "plan",
+    "routes",
+    "Routes of a plan",
+    "one route",
     (
         _identifier("plan_id", "Plan"),
         _identifier("route_id", "Route"),
@@ -444,11 +527,15 @@ ROUTES = Table(
         _amount("cost_minor", "Cost by contract", True),
         *BASIS,
     ),
-    ("plan_id", "route_id"), ("service_date",),
+    ("plan_id", "route_id"),
+    ("service_date",),
 )
 
 PLAN_STOPS = Table(
-    "plan", "plan_stops", "Stops of a route in sequence", "one stop of one route",
+    "plan",
+    "plan_stops",
+    "Stops of a route in sequence",
+    "one stop of one route",
     (
         _identifier("plan_id", "Plan"),
         _identifier("route_id", "Route"),
@@ -461,7 +548,8 @@ PLAN_STOPS = Table(
         _moment("departure", "Planned departure", True),
         _amount("leg_m", "Metres from the stop before", True),
         _amount("leg_s", "Seconds from the stop before", True),
-        _latitude(True), _longitude(True),
+        _latitude(True),
+        _longitude(True),
         _moment("window_start", "Promise", False),
         _moment("window_end", "Promise", False),
         Column("p_failed", NUMBER, "Chance of a failed attempt", minimum=0, maximum=1),
@@ -471,11 +559,15 @@ PLAN_STOPS = Table(
         _moment("eta_p90", "90 % quantile of arrival"),
         *BASIS,
     ),
-    ("plan_id", "route_id", "sequence"), ("service_date",),
+    ("plan_id", "route_id", "sequence"),
+    ("service_date",),
 )
 
 UNSERVED_ORDERS = Table(
-    "plan", "unserved_orders", "Orders no route could take, with the reason", "one order of one plan",
+    "plan",
+    "unserved_orders",
+    "Orders no route could take, with the reason",
+    "one order of one plan",
     (
         _identifier("plan_id", "Plan"),
         SERVICE_DATE,
@@ -486,11 +578,15 @@ UNSERVED_ORDERS = Table(
         _amount("penalty_minor", "What leaving it costs", True),
         *BASIS,
     ),
-    ("plan_id", "order_id"), ("service_date",),
+    ("plan_id", "order_id"),
+    ("service_date",),
 )
 
 COST_LEDGER = Table(
-    "operation", "cost_ledger", "What was spent, by kind", "one entry",
+    "operation",
+    "cost_ledger",
+    "What was spent, by kind",
+    "one entry",
     (
         _identifier("entry_id", "Entry"),
         SERVICE_DATE,
@@ -504,11 +600,15 @@ COST_LEDGER = Table(
         Column("currency", TEXT, "ISO 4217", True),
         *BASIS,
     ),
-    ("entry_id",), ("service_date",),
+    ("entry_id",),
+    ("service_date",),
 )
 
 KPIS = Table(
-    "operation", "kpis", "KPIs as numerator and denominator", "one KPI, date and segment",
+    "operation",
+    "kpis",
+    "KPIs as numerator and denominator",
+    "one KPI, date and segment",
     (
         _identifier("kpi", "Name (docs/kpis)"),
         SERVICE_DATE,
@@ -519,12 +619,11 @@ KPIS = Table(
         Column("denominator", NUMBER, "Denominator", True, minimum=0),
         *BASIS,
     ),
-    ("kpi", "service_date", "source", "segment_kind", "segment"), ("service_date",),
+    ("kpi", "service_date", "source", "segment_kind", "segment"),
+    ("service_date",),
 )
 
 DERIVED_TABLES = (PREDICTIONS, PLANS, ROUTES, PLAN_STOPS, UNSERVED_ORDERS, COST_LEDGER, KPIS)
 
-TABLES: dict[str, Table] = {
-    table.qualified_name: table for table in (*RAW_TABLES, *CONTROL_TABLES, *DERIVED_TABLES)
-}
+TABLES: dict[str, Table] = {table.qualified_name: table for table in (*RAW_TABLES, *CONTROL_TABLES, *DERIVED_TABLES)}
 """Every table by qualified name."""

@@ -49,8 +49,14 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--home", "home", type=click.Path(file_okay=False), default=None, envvar="FIVEFOLD_HOME",
-              help="Workspace folder.  [default: .fivefold]")
+@click.option(
+    "--home",
+    "home",
+    type=click.Path(file_okay=False),
+    default=None,
+    envvar="FIVEFOLD_HOME",
+    help="Workspace folder.  [default: .fivefold]",
+)
 @click.version_option(package_name="fivefold")
 @click.pass_context
 def main(ctx: click.Context, home: str | None) -> None:

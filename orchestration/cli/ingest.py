@@ -34,8 +34,9 @@ def command(source: str, data: Path | None, home: Path) -> Any:
 
         table = Table("table", "read", "landed", "quarantined", "already known", title=f"{source} -> {home}")
         for name, counts in result["tables"].items():
-            table.add_row(name, *(f"{counts[key]:,}" for key in
-                                  ("rows_read", "rows_landed", "rows_quarantined", "rows_known")))
+            table.add_row(
+                name, *(f"{counts[key]:,}" for key in ("rows_read", "rows_landed", "rows_quarantined", "rows_known"))
+            )
         Console().print(table)
 
     return result, show

@@ -78,11 +78,16 @@ def fivefold_command(
                 sys.exit(EXIT_USER_ERROR)
 
         run = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")(run)
-        run = click.option("--home", type=click.Path(file_okay=False), default=None,
-                           help="Workspace folder.  [default: .fivefold]")(run)
+        run = click.option(
+            "--home", type=click.Path(file_okay=False), default=None, help="Workspace folder.  [default: .fivefold]"
+        )(run)
         if data:
-            run = click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=None,
-                               help="Folder with the source's files.")(run)
+            run = click.option(
+                "--data",
+                type=click.Path(file_okay=False, path_type=Path),
+                default=None,
+                help="Folder with the source's files.",
+            )(run)
         # click re-wraps paragraphs unless they are marked with \b
         text = f"{help_text}\n\n\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
         return click.command(help=text, context_settings={"help_option_names": ["-h", "--help"]})(run)

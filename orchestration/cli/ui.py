@@ -31,9 +31,19 @@ def command(ctx: click.Context, home: str | None, port: int, host: str) -> None:
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "FIVEFOLD_HOME": str(folder)}
     click.echo(f"Dagster UI of {folder}: http://{host}:{port}   (Ctrl-C ends it)")
     process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
-        [str(Path(sys.executable).with_name("dagster")), "dev", "-w", str(root / "workspace.yaml"),
-         "-p", str(port), "-h", host],
-        env=environment, cwd=root, start_new_session=True,
+        [
+            str(Path(sys.executable).with_name("dagster")),
+            "dev",
+            "-w",
+            str(root / "workspace.yaml"),
+            "-p",
+            str(port),
+            "-h",
+            host,
+        ],
+        env=environment,
+        cwd=root,
+        start_new_session=True,
     )
     # `dagster dev` starts servers of its own: the whole process group must end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

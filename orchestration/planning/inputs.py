@@ -1,0 +1,133 @@
+"""What the planner may know of a service date: rows of the lake as they were known at ``as_of``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from domain import tables
+from domain.errors import InputError
+from orchestration.lake import Lake
+
+CUT_OFF = time(20)
+"""Local time on the evening before a service date at which its plan is made."""
+
+
+@dataclass(frozen=True)
+class DayInputs:
+    """Frames of one source and service date, every row known at ``as_of``."""
+
+    source: str
+    service_date: date
+    as_of: datetime
+    lake_snapshot: int
+    timezone: ZoneInfo
+    depots: pd.DataFrame
+    orders: pd.DataFrame
+    shifts: pd.DataFrame
+    vehicles: pd.DataFrame
+    fleets: pd.DataFrame
+    tariffs: pd.DataFrame
+    certifications: pd.DataFrame
+    constraints: pd.DataFrame
+    travel: pd.DataFrame
+    predictions: pd.DataFrame
+
+
+def known(
+    lake: Lake,
+    table: tables.Table,
+    source: str,
+    as_of: datetime,
+    snapshot: int,
+    where: str = "true",
+    parameters: tuple[object, ...] = (),
+) -> pd.DataFrame:
+    """Current rows of ``table`` at ``as_of``: the latest version of each key, without retracted ones.
+
+    ``where`` is a fixed SQL condition on the versions; values only ever travel as ``parameters``.
+    """
+    keys = ", ".join(table.key)
+    return lake.query(
+        f"""
+        select * exclude (latest) from (
+            select *, row_number() over (partition by {keys} order by ingest_time desc, file_id desc) as latest
+            from {table.qualified_name}
+            where source = ? and ingest_time <= ?
+        ) where latest = 1 and not retracted and {where}
+        """,  # noqa: S608 - identifiers come from domain.tables
+        [source, as_of, *parameters],
+        snapshot=snapshot,
+    )
+
+
+def depot_timezone(lake: Lake, source: str) -> ZoneInfo:
+    """Time zone that the service dates of ``source`` refer to (of its first depot)."""
+    frame = lake.query("select timezone from raw.depots where source = ? order by depot_id limit 1", [source])
+    if frame.empty:
+        raise InputError(f"source {source!r} has no depot in the lake; load it first: fivefold ingest {source}")
+    return ZoneInfo(str(frame["timezone"].iloc[0]))
+
+
+def planning_cut_off(service_date: date, zone: ZoneInfo) -> datetime:
+    """The evening before, 20:00 in the depot's zone."""
+    return datetime.combine(service_date - timedelta(days=1), CUT_OFF, zone)
+
+
+def _as_of(lake: Lake, source: str, service_date: date, zone: ZoneInfo) -> datetime:
+    """The cut-off; for history that was loaded after its own cut-off, the moment it had been loaded."""
+    cut_off = planning_cut_off(service_date, zone)
+    frame = lake.query(
+        "select count(*) filter (where ingest_time <= ?) as in_time, max(ingest_time) as last "
+        "from raw.orders where source = ? and service_date = ?",
+        [cut_off, source, service_date],
+    )
+    if int(frame["in_time"].iloc[0]) == 0 and not pd.isna(frame["last"].iloc[0]):
+        loaded = lake.query("select max(ingest_time) as last from control.ingested_files where source = ?", [source])[
+            "last"
+        ].iloc[0]
+        return max(pd.Timestamp(frame["last"].iloc[0]), pd.Timestamp(loaded)).to_pydatetime()
+    return cut_off
+
+
+def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | None = None) -> DayInputs:
+    """Read all that planning ``service_date`` needs, at one snapshot and one ``as_of``."""
+    zone = depot_timezone(lake, source)
+    moment = as_of or _as_of(lake, source, service_date, zone)
+    snapshot = lake.snapshot_id()
+
+    def read(table: tables.Table, where: str = "true", *parameters: object) -> pd.DataFrame:
+        return known(lake, table, source, moment, snapshot, where, parameters)
+
+    predictions = lake.query(
+        """
+        select * exclude (latest) from (
+            select *, row_number() over (partition by task, order_id order by as_of desc, model_version desc) as latest
+            from prediction.predictions where source = ? and service_date = ? and as_of <= ?
+        ) where latest = 1
+        """,
+        [source, service_date, moment],
+        snapshot=snapshot,
+    )
+    return DayInputs(
+        source=source,
+        service_date=service_date,
+        as_of=moment,
+        lake_snapshot=snapshot,
+        timezone=zone,
+        depots=read(tables.DEPOTS),
+        orders=read(tables.ORDERS, "service_date = ?", service_date).sort_values("order_id", ignore_index=True),
+        shifts=read(tables.SHIFTS, "service_date = ?", service_date).sort_values("shift_id", ignore_index=True),
+        vehicles=read(tables.VEHICLES),
+        fleets=read(tables.FLEETS),
+        tariffs=read(
+            tables.TARIFF_RULES, "valid_from <= ? and (valid_to is null or valid_to >= ?)", service_date, service_date
+        ),
+        certifications=read(tables.CERTIFICATIONS),
+        constraints=read(tables.CONSTRAINTS, "(service_date is null or service_date = ?)", service_date),
+        travel=read(tables.TRAVEL_OBSERVATIONS),
+        predictions=predictions,
+    )
