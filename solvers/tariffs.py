@@ -1,0 +1,23 @@
+"""What a route costs by its tariff, to the minor unit."""
+
+from __future__ import annotations
+
+from solvers.problem import Tariff
+
+
+def divide_half_up(numerator: int, denominator: int) -> int:
+    """Integer division rounded half up: the one rounding rule of prices per km and per hour."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def route_cost_minor(tariff: Tariff, *, stops: int, parcels: int, distance_m: int, duration_s: int) -> int:
+    """Cost of a route with at least one stop; each component is rounded on its own, as on an invoice."""
+    overtime_s = max(0, duration_s - tariff.overtime_after_s) if tariff.overtime_after_s is not None else 0
+    return (
+        tariff.per_route_minor
+        + tariff.per_stop_minor * stops
+        + tariff.per_parcel_minor * parcels
+        + divide_half_up(tariff.per_km_minor * distance_m, 1_000)
+        + divide_half_up(tariff.per_hour_minor * duration_s, 3_600)
+        + divide_half_up(tariff.overtime_per_hour_minor * overtime_s, 3_600)
+    )
