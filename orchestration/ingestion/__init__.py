@@ -1,0 +1,11 @@
+"""Sources become rows of the lake: read, mapped, validated, landed or quarantined; nothing is lost.
+
+``load_mapping(name)`` reads ``sources/<name>.yml``; ``ingest(lake, mapping, folder)`` loads it; ``diagnose`` tells what
+is wrong with it.
+"""
+
+from orchestration.ingestion.doctor import Finding, diagnose
+from orchestration.ingestion.loading import IngestReport, ingest
+from orchestration.ingestion.mapping import Mapping, load_mapping
+
+__all__ = ["Finding", "IngestReport", "Mapping", "diagnose", "ingest", "load_mapping"]
