@@ -1,0 +1,182 @@
+"""From rows to a planning problem: units are already right, times become seconds of the day."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from domain.codes import TariffComponent
+from domain.errors import InputError
+from orchestration.planning.inputs import DayInputs
+from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window
+from solvers.problem import LARGEST, UNLIMITED
+from solvers.travel import fit_travel, osrm_matrices
+
+FAILURE_COST_MINOR = 1_720
+"""Cost of one failed attempt: 17.20 USD, Loqate, Fixing Failed Deliveries, 2021. An input; set FIVEFOLD_FAILURE_COST."""
+UNSERVED_PENALTY_MINOR = 25_000
+"""What leaving an order for another day costs (refund, goodwill, the second handling). Set FIVEFOLD_UNSERVED_PENALTY."""
+DEFAULT_SERVICE_S = 180
+
+
+def _setting(name: str, default: int) -> int:
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if not text.isdigit():
+        raise InputError(f"{name} must be a whole number of minor units, is {text!r}")
+    return int(text)
+
+
+def build_problem(day: DayInputs) -> PlanningProblem:
+    """The planning problem of one source and service date.
+
+    Raises:
+        InputError: orders without a position or with an unknown depot, or no depot at all.
+    """
+    if day.depots.empty:
+        raise InputError(f"source {day.source!r} has no depot")
+    midnight = pd.Timestamp(datetime.combine(day.service_date, time(), day.timezone))
+    depots = day.depots.sort_values("depot_id", ignore_index=True)
+    unknown = day.orders[~day.orders["depot_id"].isin(set(depots["depot_id"]))]
+    if len(unknown):
+        raise InputError(
+            f"order {unknown['order_id'].iloc[0]!r} of {day.service_date} has no known depot "
+            f"({unknown['depot_id'].iloc[0]!r})"
+        )
+    placeless = day.orders[day.orders["lat"].isna() | day.orders["lon"].isna()]
+    if len(placeless):
+        raise InputError(f"order {placeless['order_id'].iloc[0]!r} of {day.service_date} has no position")
+    travel = _travel(day, depots)
+    return PlanningProblem(
+        depots=tuple(Depot(str(one), row) for row, one in enumerate(depots["depot_id"])),
+        orders=_orders(day, midnight, first_location=len(depots)),
+        vehicles=_vehicles(day, midnight),
+        travel=travel,
+        currency=str(day.tariffs["currency"].iloc[0]) if len(day.tariffs) else "EUR",
+    )
+
+
+def _travel(day: DayInputs, depots: pd.DataFrame) -> Travel:
+    lat = np.concatenate([depots["lat"].to_numpy(float), day.orders["lat"].to_numpy(float)])
+    lon = np.concatenate([depots["lon"].to_numpy(float), day.orders["lon"].to_numpy(float)])
+    if url := os.environ.get("FIVEFOLD_OSRM"):
+        return osrm_matrices(url, lat, lon)
+    seen = day.travel
+    columns = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
+    return fit_travel(*(seen[name].to_numpy(dtype=float, na_value=np.nan) for name in columns)).matrices(lat, lon)
+
+
+def _seconds(moment: Any, midnight: pd.Timestamp) -> int:
+    return int((pd.Timestamp(moment) - midnight).total_seconds())
+
+
+def _orders(day: DayInputs, midnight: pd.Timestamp, first_location: int) -> tuple[Order, ...]:
+    banned = _bans(day.constraints)
+    failed = day.predictions[day.predictions["task"] == "failed"].set_index("order_id")["probability"].to_dict()
+    failure_cost = _setting("FIVEFOLD_FAILURE_COST", FAILURE_COST_MINOR)
+    penalty = _setting("FIVEFOLD_UNSERVED_PENALTY", UNSERVED_PENALTY_MINOR)
+    orders = []
+    for number, row in enumerate(day.orders.itertuples()):
+        windows: tuple[Window, ...] = ()
+        if pd.notna(row.window_start) and pd.notna(row.window_end):
+            windows = (Window(max(0, _seconds(row.window_start, midnight)), _seconds(row.window_end, midnight)),)
+        codes = frozenset(str(row.required_certifications).split("+")) if _given(row.required_certifications) else ()
+        orders.append(
+            Order(
+                order_id=str(row.order_id),
+                location=first_location + number,
+                depot_id=str(row.depot_id),
+                service_s=_whole(row.service_s, DEFAULT_SERVICE_S),
+                windows=windows,
+                load=Load(_whole(row.mass_g, 0), _whole(row.volume_ml, 0), _whole(row.parcels, 1)),
+                required_certifications=frozenset(codes),
+                banned_vehicles=banned.get(("order", row.order_id), frozenset())
+                | banned.get(("customer", row.customer_id), frozenset()),
+                penalty_minor=penalty,
+                failure_cost_minor={"": round(float(failed.get(row.order_id, 0.0)) * failure_cost)},
+            )
+        )
+    return tuple(orders)
+
+
+def _given(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _whole(value: Any, default: int) -> int:
+    return default if value is None or pd.isna(value) else int(value)
+
+
+def _bans(constraints: pd.DataFrame) -> dict[tuple[str, Any], frozenset[str]]:
+    found: dict[tuple[str, Any], set[str]] = {}
+    for row in constraints[constraints["type"] == "vehicle_ban"].itertuples():
+        for scope, value in (("order", row.order_id), ("customer", row.customer_id)):
+            if _given(value):
+                found.setdefault((scope, value), set()).add(str(row.vehicle_id))
+    return {key: frozenset(value) for key, value in found.items()}
+
+
+def _vehicles(day: DayInputs, midnight: pd.Timestamp) -> tuple[Vehicle, ...]:
+    by_id = day.vehicles.set_index("vehicle_id").to_dict("index")
+    held: dict[str, dict[str, int]] = {}
+    for row in day.certifications.itertuples():
+        until = LARGEST if pd.isna(row.expires_at) else _seconds(row.expires_at, midnight)
+        if until > 0:
+            held.setdefault(str(row.driver_id), {})[str(row.certification)] = until
+    vehicles = []
+    for row in day.shifts.itertuples():
+        vehicle = by_id.get(row.vehicle_id)
+        if vehicle is None:
+            raise InputError(f"shift {row.shift_id!r} names vehicle {row.vehicle_id!r}, which is not known")
+        capacity = Load(
+            *(
+                _whole(vehicle[name], getattr(UNLIMITED, field))
+                for name, field in (
+                    ("capacity_g", "mass_g"),
+                    ("capacity_ml", "volume_ml"),
+                    ("capacity_parcels", "parcels"),
+                )
+            )
+        )
+        driver = str(row.driver_id) if _given(row.driver_id) else None
+        vehicles.append(
+            Vehicle(
+                vehicle_id=str(row.vehicle_id),
+                fleet_id=str(row.fleet_id),
+                depot_id=str(row.depot_id),
+                start_s=max(0, _seconds(row.starts_at, midnight)),
+                end_s=_seconds(row.ends_at, midnight),
+                capacity=capacity,
+                certifications=held.get(driver or "", {}),
+                driver_id=driver,
+                tariff=_tariff(day.tariffs, str(row.fleet_id), vehicle["vehicle_class"]),
+            )
+        )
+    return tuple(vehicles)
+
+
+def _tariff(rules: pd.DataFrame, fleet_id: str, vehicle_class: Any) -> Tariff:
+    """The sum of a fleet's rules for a class of vehicle; rules without a class hold for all."""
+    own = rules[
+        (rules["fleet_id"] == fleet_id) & (rules["vehicle_class"].isna() | (rules["vehicle_class"] == vehicle_class))
+    ]
+    price = own.groupby("component")["amount_minor"].sum().to_dict()
+
+    def of(component: TariffComponent) -> int:
+        return int(price.get(component.value, 0))
+
+    overtime = of(TariffComponent.OVERTIME_PER_HOUR)
+    return Tariff(
+        per_route_minor=of(TariffComponent.PER_ROUTE),
+        per_stop_minor=of(TariffComponent.PER_STOP),
+        per_parcel_minor=of(TariffComponent.PER_PARCEL),
+        per_km_minor=of(TariffComponent.PER_KM),
+        per_hour_minor=of(TariffComponent.PER_HOUR),
+        overtime_per_hour_minor=overtime,
+        overtime_after_s=8 * 3_600 if overtime else None,
+    )

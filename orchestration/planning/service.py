@@ -1,0 +1,256 @@
+"""Plan a day and publish it: verified first, all its rows in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from domain import tables
+from domain.errors import PlanningError
+from orchestration.lake import Lake
+from orchestration.planning.build import build_problem
+from orchestration.planning.inputs import DayInputs, day_inputs
+from solvers import Plan, PlanningProblem, Route, SolveSettings, Violation, plan, verify
+
+PUBLISHED = (tables.PLANS, tables.ROUTES, tables.PLAN_STOPS, tables.UNSERVED_ORDERS)
+CSV_COLUMNS = [
+    "route_id",
+    "vehicle_id",
+    "sequence",
+    "order_id",
+    "arrival",
+    "service_start",
+    "departure",
+    "leg_m",
+    "leg_s",
+]
+
+
+@dataclass(frozen=True)
+class PlannedDay:
+    """A plan with what it was made from and the rows it is published as."""
+
+    inputs: DayInputs
+    problem: PlanningProblem
+    plan: Plan
+    violations: list[Violation]
+    frames: dict[str, pd.DataFrame]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verified(self) -> bool:
+        return not self.violations
+
+    def write_csv(self, path: Path) -> Path:
+        """The plan as a file that anyone can check; local times."""
+        stops = self.frames[tables.PLAN_STOPS.qualified_name]
+        routes = self.frames[tables.ROUTES.qualified_name][["route_id", "vehicle_id"]]
+        frame = stops.merge(routes, on="route_id", how="left")
+        for name in ("arrival", "service_start", "departure"):
+            frame[name] = pd.to_datetime(frame[name], utc=True).dt.tz_convert(self.inputs.timezone)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".tmp")
+        frame.reindex(columns=CSV_COLUMNS).to_csv(draft, index=False, date_format="%Y-%m-%dT%H:%M:%S%z")
+        draft.replace(path)
+        return path
+
+
+def plan_day(
+    lake: Lake,
+    source: str,
+    service_date: date,
+    *,
+    seconds: float = 10.0,
+    seed: int = 0,
+    iterations: int | None = None,
+    as_of: datetime | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> PlannedDay:
+    """Plan one service date for all depots and fleets of a source, and verify it.
+
+    A day without orders or drivers gives a plan without routes; what is unserved says why.
+    """
+    inputs = day_inputs(lake, source, service_date, as_of)
+    problem = build_problem(inputs)
+    outcome = plan(problem, SolveSettings(seconds=seconds, seed=seed, iterations=iterations), progress)
+    violations = verify(problem, outcome)
+    frames = _frames(inputs, problem, outcome, not violations)
+    plans = frames[tables.PLANS.qualified_name]
+    metadata = {
+        "date": service_date.isoformat(),
+        "served": outcome.served,
+        "unserved": len(outcome.unserved),
+        "cost_minor": outcome.cost_minor,
+        "currency": problem.currency,
+        "km": round(sum(route.distance_m for route in outcome.routes) / 1_000, 3),
+        "vehicles": len(outcome.routes),
+        "verified": not violations,
+        "solver_s": round(outcome.solver_s, 3),
+        "as_of": inputs.as_of.isoformat(),
+        "depots": len(plans),
+    }
+    return PlannedDay(inputs, problem, outcome, violations, frames, metadata)
+
+
+def publish(lake: Lake, planned: PlannedDay) -> int:
+    """Replace the source's plan of the date; returns the lake snapshot that holds it.
+
+    Raises:
+        PlanningError: the verifier found a violation; such a plan is never published.
+    """
+    if planned.violations:
+        raise PlanningError(
+            f"the plan of {planned.inputs.service_date} breaks {len(planned.violations)} rules, "
+            f"the first: {planned.violations[0]}"
+        )
+    where = {"source": [planned.inputs.source], "service_date": [planned.inputs.service_date]}
+
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        for table in PUBLISHED:
+            Lake.replace_in(connection, table, where, planned.frames[table.qualified_name])
+
+    lake.write(write)
+    return lake.snapshot_id()
+
+
+def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: bool) -> dict[str, pd.DataFrame]:
+    midnight = pd.Timestamp(datetime.combine(day.service_date, time(), day.timezone))
+    basis = {
+        "service_date": day.service_date,
+        "source": day.source,
+        "as_of": pd.Timestamp(day.as_of),
+        "lake_snapshot": day.lake_snapshot,
+    }
+    kinds = day.fleets.set_index("fleet_id")["kind"].to_dict()
+    drivers = {vehicle.vehicle_id: vehicle.driver_id for vehicle in problem.vehicles}
+    orders = {order.order_id: order for order in problem.orders}
+
+    def plan_id(depot_id: str) -> str:
+        return f"{day.source}-{day.service_date}-{depot_id}"
+
+    def at(seconds: int) -> pd.Timestamp:
+        return (midnight + pd.Timedelta(seconds=seconds)).tz_convert("UTC")
+
+    routes, stops = [], []
+    for route in outcome.routes:
+        route_id = f"{plan_id(route.depot_id)}-{route.vehicle_id}"
+        visited = [orders[visit.order_id] for visit in route.visits]
+        routes.append(
+            {
+                **basis,
+                "plan_id": plan_id(route.depot_id),
+                "route_id": route_id,
+                "depot_id": route.depot_id,
+                "fleet_id": route.fleet_id,
+                "fleet_kind": str(kinds.get(route.fleet_id, route.fleet_id)),
+                "vehicle_id": route.vehicle_id,
+                "driver_id": drivers[route.vehicle_id],
+                "starts_at": at(route.start_s),
+                "ends_at": at(route.end_s),
+                "stops": len(visited),
+                "distance_m": route.distance_m,
+                "duration_s": route.duration_s,
+                "mass_g": sum(o.load.mass_g for o in visited),
+                "volume_ml": sum(o.load.volume_ml for o in visited),
+                "parcels": sum(o.load.parcels for o in visited),
+                "cost_minor": route.cost_minor,
+            }
+        )
+        for number, visit in enumerate(route.visits, start=1):
+            stops.append(
+                {
+                    **basis,
+                    "plan_id": plan_id(route.depot_id),
+                    "route_id": route_id,
+                    "sequence": number,
+                    "order_id": visit.order_id,
+                    "arrival": at(visit.arrival_s),
+                    "service_start": at(visit.service_start_s),
+                    "departure": at(visit.departure_s),
+                    "leg_m": visit.leg_m,
+                    "leg_s": visit.leg_s,
+                }
+            )
+    unserved = [
+        {
+            **basis,
+            "plan_id": plan_id(orders[one.order_id].depot_id),
+            "order_id": one.order_id,
+            "reason": one.reason,
+            "explanation": one.explanation,
+            "penalty_minor": one.penalty_minor,
+        }
+        for one in outcome.unserved
+    ]
+    return {
+        tables.PLANS.qualified_name: _of(
+            tables.PLANS,
+            [
+                _plan_row(basis, plan_id(depot.depot_id), depot.depot_id, problem, outcome, verified)
+                for depot in problem.depots
+            ],
+        ),
+        tables.ROUTES.qualified_name: _of(tables.ROUTES, routes),
+        tables.PLAN_STOPS.qualified_name: _with_beliefs(_of(tables.PLAN_STOPS, stops), day),
+        tables.UNSERVED_ORDERS.qualified_name: _of(tables.UNSERVED_ORDERS, unserved),
+    }
+
+
+def _of(table: tables.Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows).reindex(columns=list(table.column_names))
+
+
+def _plan_row(
+    basis: dict[str, Any], plan_id: str, depot_id: str, problem: PlanningProblem, outcome: Plan, verified: bool
+) -> dict[str, Any]:
+    routes: list[Route] = [route for route in outcome.routes if route.depot_id == depot_id]
+    orders = {order.order_id: order for order in problem.orders}
+    left = [one for one in outcome.unserved if orders[one.order_id].depot_id == depot_id]
+    transport = sum(route.cost_minor for route in routes)
+    risk = sum(
+        orders[visit.order_id].expected_failure_minor(route.fleet_id) for route in routes for visit in route.visits
+    )
+    penalty = sum(one.penalty_minor for one in left)
+    return {
+        **basis,
+        "plan_id": plan_id,
+        "depot_id": depot_id,
+        "cost_minor": transport + risk + penalty,
+        "currency": problem.currency,
+        "transport_minor": transport,
+        "risk_minor": risk,
+        "penalty_minor": penalty,
+        "served": sum(len(route.visits) for route in routes),
+        "unserved": len(left),
+        "routes": len(routes),
+        "distance_m": sum(route.distance_m for route in routes),
+        "duration_s": sum(route.duration_s for route in routes),
+        "solver_s": outcome.solver_s,
+        "engine": outcome.engine,
+        "verified": verified,
+        "seed": outcome.seed,
+    }
+
+
+def _with_beliefs(stops: pd.DataFrame, day: DayInputs) -> pd.DataFrame:
+    """Positions, promises and predictions of each stop; an ETA is the planned arrival plus its predicted error."""
+    if stops.empty:
+        return stops
+    orders = day.orders.set_index("order_id")
+    for name in ("lat", "lon", "window_start", "window_end"):
+        stops[name] = stops["order_id"].map(orders[name])
+    beliefs = day.predictions
+    for task, column in (("failed", "p_failed"), ("late", "p_late")):
+        known = beliefs[beliefs["task"] == task].set_index("order_id")["probability"]
+        stops[column] = stops["order_id"].map(known).astype(float)
+    eta = beliefs[beliefs["task"] == "eta"].set_index("order_id")
+    for quantile in ("p10", "p50", "p90"):
+        error_s = pd.to_numeric(stops["order_id"].map(eta[f"{quantile}_s"]), errors="coerce")
+        stops[f"eta_{quantile}"] = stops["arrival"] + pd.to_timedelta(error_s.round(), unit="s")
+    return stops
