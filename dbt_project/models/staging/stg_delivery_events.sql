@@ -1,0 +1,1 @@
+{{ latest(source('raw', 'delivery_events'), ['source', 'event_id']) }}

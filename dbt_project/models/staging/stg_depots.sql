@@ -1,0 +1,1 @@
+{{ latest(source('raw', 'depots'), ['source', 'depot_id']) }}

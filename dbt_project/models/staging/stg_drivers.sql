@@ -1,0 +1,1 @@
+{{ latest(source('raw', 'drivers'), ['source', 'driver_id']) }}

@@ -1,0 +1,1 @@
+{{ latest(source('raw', 'fleets'), ['source', 'fleet_id']) }}

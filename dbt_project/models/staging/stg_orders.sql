@@ -1,0 +1,1 @@
+{{ latest(source('raw', 'orders'), ['source', 'order_id']) }}

@@ -1,0 +1,1 @@
+{{ latest(source('raw', 'vehicles'), ['source', 'vehicle_id']) }}

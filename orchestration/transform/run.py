@@ -1,0 +1,46 @@
+"""Run dbt as a child process: its imports and state stay out of ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+from domain.errors import FivefoldError
+from orchestration.lake import Lake
+from orchestration.sources import PROJECT
+
+DBT_PROJECT = PROJECT / "dbt_project"
+TAIL_LINES = 30
+
+
+def dbt_command(*arguments: str) -> list[str]:
+    """The dbt of this environment, on this project."""
+    return [str(Path(sys.executable).with_name("dbt")), *arguments, "--project-dir", str(DBT_PROJECT),
+            "--profiles-dir", str(DBT_PROJECT)]
+
+
+def range_arguments(first: date, last: date) -> list[str]:
+    """Arguments that limit a build to the service dates ``first`` to ``last``, both included."""
+    return ["--event-time-start", first.isoformat(), "--event-time-end", (last + timedelta(days=1)).isoformat()]
+
+
+def dbt_environment(lake: Lake) -> dict[str, str]:
+    """The environment of a dbt process on this lake."""
+    return {**os.environ, **lake.dbt_environment(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+
+
+def build_features(lake: Lake, first: date, last: date) -> None:
+    """Build and test staging, intermediate and marts for a range of service dates.
+
+    Raises:
+        FivefoldError: dbt failed; the message ends with what it printed last.
+    """
+    command = dbt_command("build", "--quiet", *range_arguments(first, last))
+    done = subprocess.run(command, env=dbt_environment(lake), cwd=DBT_PROJECT, capture_output=True,  # noqa: S603
+                          text=True, check=False)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:])
+        raise FivefoldError(f"dbt could not build the features of {first} to {last}:\n{tail}")
