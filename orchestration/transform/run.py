@@ -18,8 +18,14 @@ TAIL_LINES = 30
 
 def dbt_command(*arguments: str) -> list[str]:
     """The dbt of this environment, on this project."""
-    return [str(Path(sys.executable).with_name("dbt")), *arguments, "--project-dir", str(DBT_PROJECT),
-            "--profiles-dir", str(DBT_PROJECT)]
+    return [
+        str(Path(sys.executable).with_name("dbt")),
+        *arguments,
+        "--project-dir",
+        str(DBT_PROJECT),
+        "--profiles-dir",
+        str(DBT_PROJECT),
+    ]
 
 
 def range_arguments(first: date, last: date) -> list[str]:
@@ -39,8 +45,14 @@ def build_features(lake: Lake, first: date, last: date) -> None:
         FivefoldError: dbt failed; the message ends with what it printed last.
     """
     command = dbt_command("build", "--quiet", *range_arguments(first, last))
-    done = subprocess.run(command, env=dbt_environment(lake), cwd=DBT_PROJECT, capture_output=True,  # noqa: S603
-                          text=True, check=False)
+    done = subprocess.run(
+        command,
+        env=dbt_environment(lake),
+        cwd=DBT_PROJECT,
+        capture_output=True,  # noqa: S603
+        text=True,
+        check=False,
+    )
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:])
         raise FivefoldError(f"dbt could not build the features of {first} to {last}:\n{tail}")

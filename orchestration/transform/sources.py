@@ -14,17 +14,31 @@ PATH = PROJECT / "dbt_project" / "models" / "staging" / "sources.yml"
 
 def sources_yaml() -> str:
     """The dbt sources as YAML."""
-    content = {"sources": [{
-        "name": "raw", "database": "lake", "schema": "raw",
-        "description": "Facts as they were ingested; versions of a key by ingest_time.",
-        "tables": [{
-            "name": table.name, "description": f"{table.meaning}. One row: {table.grain}.",
-            "columns": [{"name": column.name, "description": column.meaning, "data_type": column.type.sql}
-                        for column in table.columns],
-        } for table in RAW_TABLES],
-    }]}
-    return ("# Derived from domain/tables.py by `python -m orchestration.transform.sources`; do not edit.\n"
-            + yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True))
+    content = {
+        "sources": [
+            {
+                "name": "raw",
+                "database": "lake",
+                "schema": "raw",
+                "description": "Facts as they were ingested; versions of a key by ingest_time.",
+                "tables": [
+                    {
+                        "name": table.name,
+                        "description": f"{table.meaning}. One row: {table.grain}.",
+                        "columns": [
+                            {"name": column.name, "description": column.meaning, "data_type": column.type.sql}
+                            for column in table.columns
+                        ],
+                    }
+                    for table in RAW_TABLES
+                ],
+            }
+        ]
+    }
+    return (
+        "# Derived from domain/tables.py by `python -m orchestration.transform.sources`; do not edit.\n"
+        + yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
+    )
 
 
 def main() -> int:
