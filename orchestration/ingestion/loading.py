@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -97,21 +98,21 @@ def ingest(
     return report
 
 
-def _part_files(mapping: Mapping, part: TableMapping, source: Source) -> list[tuple[str, str]]:
-    """Files behind an input; a view stands on all inputs."""
+def _part_files(mapping: Mapping, table: Table, part: TableMapping, source: Source) -> list[tuple[str, str]]:
+    """Files behind an input, and their ids; a view stands on all inputs. Each part of a table loads a file once."""
+    number = mapping.tables[table.name].index(part)
+    suffix = f".{number}" if number else ""
     if part.input in mapping.inputs:
-        return source.files.get(part.input, [])
+        return [(path, digest + suffix) for path, digest in source.files.get(part.input, [])]
     parts = [one for files in source.files.values() for one in files]
-    import hashlib
-
     digest = hashlib.sha256(json.dumps(sorted(parts)).encode()).hexdigest()[:16]
-    return [(part.input, digest)]
+    return [(part.input, digest + suffix)]
 
 
 def _load_part(
     lake: Lake, mapping: Mapping, table: Table, part: TableMapping, source: Source, moment: datetime
 ) -> tuple[Counts, set[str]]:
-    files = dict(_part_files(mapping, part, source))
+    files = dict(_part_files(mapping, table, part, source))
     seen = lake.query(
         "select distinct path, file_id from control.ingested_files where source = ? and table_name = ?",
         [mapping.name, table.name],
