@@ -109,6 +109,11 @@ def _part_files(mapping: Mapping, table: Table, part: TableMapping, source: Sour
     return [(part.input, digest + suffix)]
 
 
+def _part_of(file_id: str) -> str:
+    """The part of the mapping that a file id belongs to; another part's rows are not this one's to correct."""
+    return file_id.partition(".")[2]
+
+
 def _load_part(
     lake: Lake, mapping: Mapping, table: Table, part: TableMapping, source: Source, moment: datetime
 ) -> tuple[Counts, set[str]]:
@@ -132,7 +137,10 @@ def _load_part(
     if not new_files:
         return counts, set()
     good, bad = _judge(lake, mapping, table, Mapped(new.reset_index(drop=True), mapped.checks))
-    replaced = {path: [old for old_path, old in seen_pairs if old_path == path] for path in new_files}
+    replaced = {
+        path: [old for old_path, old in seen_pairs if old_path == path and _part_of(old) == _part_of(digest)]
+        for path, digest in new_files.items()
+    }
 
     def write(connection: duckdb.DuckDBPyConnection) -> tuple[Counts, set[str]]:
         return _write(
