@@ -125,7 +125,7 @@ def replay(rows: pd.DataFrame, entities: Sequence[str], *, freeze_after: pd.Time
         now = decision[index]
         while next_label < len(rows) and known[learn_order[next_label]] <= now:
             row = learn_order[next_label]
-            if row == index or known[row] >= now and decision[row] >= now:
+            if row == index or (known[row] >= now and decision[row] >= now):
                 break  # decided at this very moment: not known yet
             state.learn(keys[row], labels[row], known[row])
             next_label += 1

@@ -24,7 +24,7 @@ def write_tables(folder: Path, name: str, tables: Tables) -> None:
 def _plain_texts(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns that hold only None become text, so that every file of a table has the same types."""
     empty = [name for name in frame.columns if frame[name].isna().all()]
-    return frame.astype({name: "string" for name in empty}) if empty else frame
+    return frame.astype(dict.fromkeys(empty, "string")) if empty else frame
 
 
 def write_landing(

@@ -49,7 +49,7 @@ def build_features(lake: Lake, first: date, last: date) -> None:
         command,
         env=dbt_environment(lake),
         cwd=DBT_PROJECT,
-        capture_output=True,  # noqa: S603
+        capture_output=True,
         text=True,
         check=False,
     )

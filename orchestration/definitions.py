@@ -1,0 +1,51 @@
+"""The code location: assets, jobs, the nightly schedule and the sensor on the landing folder."""
+
+import dagster as dg
+
+from orchestration import settings
+from orchestration.assets.pipeline import ASSETS, SERVICE_DAYS
+
+NIGHTLY_TAGS = {"dagster/priority": "10", "fivefold/kind": "nightly"}
+
+nightly = dg.define_asset_job(
+    "nightly",
+    selection=dg.AssetSelection.assets("features", "predictions", "daily_plan"),
+    partitions_def=SERVICE_DAYS,
+    tags=NIGHTLY_TAGS,
+    executor_def=dg.in_process_executor,
+    description="Features, predictions and the plan of a service date.",
+)
+learn = dg.define_asset_job(
+    "learn",
+    selection=dg.AssetSelection.groups("learning"),
+    executor_def=dg.in_process_executor,
+    description="Train and register the predictors on all outcomes known.",
+)
+load = dg.define_asset_job(
+    "load",
+    selection=dg.AssetSelection.groups("ingestion"),
+    executor_def=dg.in_process_executor,
+    description="Load new files of the source.",
+)
+
+
+@dg.schedule(job=nightly, cron_schedule="30 20 * * *", execution_timezone="Europe/Amsterdam")
+def plan_tomorrow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """At 20:30 in the depot's zone, half an hour after the cut-off: plan the next service date."""
+    from datetime import timedelta
+
+    tomorrow = (context.scheduled_execution_time + timedelta(days=1)).date().isoformat()
+    return dg.RunRequest(run_key=tomorrow, partition_key=tomorrow, tags=NIGHTLY_TAGS)
+
+
+@dg.sensor(job=load, minimum_interval_seconds=60)
+def landing_folder(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """A load for every change of the landing folder."""
+    folder = settings.home() / "landing" / settings.source()
+    newest = max((path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()), default=0)
+    if str(newest) == (context.cursor or "0"):
+        return dg.SkipReason(f"nothing new in {folder}")
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=str(newest))], cursor=str(newest))
+
+
+defs = dg.Definitions(assets=ASSETS, jobs=[nightly, learn, load], schedules=[plan_tomorrow], sensors=[landing_folder])

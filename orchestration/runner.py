@@ -1,0 +1,116 @@
+"""The demo's way round the loop, every step a Dagster run recorded in the workspace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from domain.errors import FivefoldError
+from orchestration import settings
+from orchestration.dagster_home import prepare_dagster_home
+
+Say = Callable[[str], None]
+
+
+def run_demo(home: Path, say: Say) -> dict[str, Any]:
+    """Play the city's history, ingest it, learn from it, plan the next day, play that day, and account for it.
+
+    Raises:
+        FivefoldError: a run failed; the UI shows its log.
+    """
+    os.environ.update(FIVEFOLD_HOME=str(home), FIVEFOLD_SOURCE="demo", DAGSTER_HOME=str(prepare_dagster_home(home)))
+    from simulation import City, load_scenario
+    from simulation.landing import write_landing, write_tables
+
+    city, landing = City(load_scenario()), home / "landing" / "demo"
+    first, day = settings.FIRST_DAY, settings.planned_day()
+    say(f"the city plays {settings.HISTORY_DAYS} days from {first}")
+    write_landing(city, landing, first, settings.HISTORY_DAYS)
+    write_tables(landing, day.isoformat(), city.day_before(day))
+    _materialise(["raw_facts"], None, say, "ingest and validate")
+    _materialise(["features"], (first, day), say, "features as of each cut-off (dbt)")
+    _materialise(["failed_model", "late_model", "eta_model"], None, say, "train the predictors")
+    _materialise(["predictions"], (day, day), say, f"predict {day}")
+    _materialise(["daily_plan"], (day, day), say, f"plan {day} for all fleets")
+    return _play_and_account(home, city, day, landing, say)
+
+
+def _materialise(names: list[str], days: tuple[Any, Any] | None, say: Say, title: str) -> None:
+    import dagster as dg
+
+    from orchestration.assets.pipeline import ASSETS
+
+    say(title)
+    tags = {}
+    if days is not None:
+        tags = {
+            "dagster/asset_partition_range_start": days[0].isoformat(),
+            "dagster/asset_partition_range_end": days[1].isoformat(),
+        }
+    result = dg.materialize(
+        ASSETS,
+        selection=[dg.AssetKey(name) for name in names],
+        instance=dg.DagsterInstance.get(),
+        tags=tags,
+        raise_on_error=False,
+    )
+    if not result.success:
+        failure = next((event for event in result.all_events if event.is_step_failure), None)
+        reason = failure.event_specific_data.error.to_string().strip().splitlines()[-1] if failure else "a check failed"
+        raise FivefoldError(f"{title}: {reason}")
+
+
+def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) -> dict[str, Any]:
+    from orchestration.lake import Lake
+    from orchestration.transform import build_features
+    from simulation.landing import write_tables
+
+    with Lake.open(home) as lake:
+        stops = lake.query(
+            "select stops.*, routes.vehicle_id, routes.driver_id, routes.fleet_id, routes.depot_id, routes.starts_at "
+            "from plan.plan_stops as stops join plan.routes as routes using (plan_id, route_id) "
+            "where stops.source = 'demo' and stops.service_date = ?",
+            [day],
+        )
+    say(f"the city runs {day} by the plan")
+    write_tables(landing, f"{day.isoformat()}-played", {"delivery_events": city.play(day, stops)})
+    _materialise(["raw_facts"], None, say, "ingest the outcomes")
+    with Lake.open(home) as lake:
+        build_features(lake, day, day + timedelta(days=0))
+        plans = lake.query("select * from plan.plans where source = 'demo' and service_date = ?", [day])
+        fleets = lake.query(
+            "select fleet_kind, count(*) as routes, sum(stops) as stops, sum(cost_minor) as cost_minor "
+            "from plan.routes where source = 'demo' and service_date = ? group by 1 order by 1",
+            [day],
+        )
+        outcome = lake.query(
+            "select count(*) as attempts, count(*) filter (where outcome = 'delivered') as delivered, "
+            "count(*) filter (where late) as late from marts.fct_outcomes where source = 'demo' and service_date = ?",
+            [day],
+        ).iloc[0]
+        eta = lake.query(
+            "select avg(case when outcomes.arrived_at between stops.eta_p10 and stops.eta_p90 then 1.0 else 0.0 end) as coverage "
+            "from plan.plan_stops as stops join marts.fct_outcomes as outcomes using (source, order_id) "
+            "where stops.source = 'demo' and stops.service_date = ? and stops.eta_p10 is not null",
+            [day],
+        ).iloc[0]
+    delivered = int(outcome["delivered"])
+    transport = int(plans["transport_minor"].sum())
+    return {
+        "date": day.isoformat(),
+        "served": int(plans["served"].sum()),
+        "unserved": int(plans["unserved"].sum()),
+        "cost_minor": int(plans["cost_minor"].sum()),
+        "verified": bool(plans["verified"].all()),
+        "fleets": fleets.to_dict("records"),
+        "attempts": int(outcome["attempts"]),
+        "delivered": delivered,
+        "first_attempt_rate": delivered / max(1, int(outcome["attempts"])),
+        "late": int(outcome["late"]),
+        "eta_coverage_80": None if eta["coverage"] != eta["coverage"] else float(eta["coverage"]),
+        "transport_per_delivery_minor": round(transport / max(1, delivered)),
+        "plan": str(home / "reports" / f"plan-demo-{day}.csv"),
+    }
