@@ -7,7 +7,7 @@ EXTRAS ?= --extra developers
 HOME_FOLDER ?= .fivefold
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-fast ui bench lint format clean
+.PHONY: help setup demo test test-fast ui lint format clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,16 +34,13 @@ test: setup ## every test, the slow ones too
 test-fast: setup ## the tests that take seconds
 	@$(BIN)/pytest -m "not slow"
 
-bench: setup ## print the measured numbers
-	@$(BIN)/fivefold bench all
-
 lint: setup ## ruff, mypy, import contracts, dbt parse, sqlfluff
 	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "==> mypy" && $(BIN)/mypy
 	@echo "==> import contracts" && $(BIN)/lint-imports --no-cache
-	@echo "==> derived files" && $(BIN)/python -m orchestration.transform.sources --check && $(BIN)/python -m orchestration.report.data_dictionary --check
+	@echo "==> derived files" && $(BIN)/python -m orchestration.transform.sources --check
 	@echo "==> dbt parse" && $(BIN)/python -m orchestration.transform.parse
-	@echo "==> sqlfluff" && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/macros
+	@echo "==> sqlfluff" && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
 
 format: setup ## put the code in the project's format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

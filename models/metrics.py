@@ -48,7 +48,7 @@ def recall_at(y: Floats, score: Floats, share: float = 0.1) -> float | None:
     """Share of positives among the ``share`` of rows with the highest score."""
     if y.sum() == 0:
         return None
-    count = max(1, int(round(share * len(y))))
+    count = max(1, round(share * len(y)))
     return float(y[np.argsort(-score, kind="stable")[:count]].sum() / y.sum())
 
 

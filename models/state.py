@@ -85,7 +85,7 @@ class EntityState:
         self._seen += 1.0
         self._sum += outcome
         for counters, value in zip(self._counters, values, strict=True):
-            if value is None or value != value:
+            if value is None or (isinstance(value, float) and np.isnan(value)):
                 continue
             one = counters.setdefault(value, _Counter(updated_s=known_s))
             fade_days = max(0.0, known_s - one.updated_s) / DAY_S
@@ -102,8 +102,8 @@ class EntityState:
 def replay(rows: pd.DataFrame, entities: Sequence[str], *, freeze_after: pd.Timestamp | None = None) -> pd.DataFrame:
     """Features of every row at its ``decision_time``, from labels with ``label_time`` up to then and no later.
 
-    ``rows`` needs decision_time, label_time, label and the entity columns. ``freeze_after`` keeps the state as it was at
-    that moment: the frozen arm of an experiment.
+    ``rows`` needs decision_time, label_time, label and the entity columns. ``freeze_after`` keeps the state as it was
+    at that moment: the frozen arm of an experiment.
     """
     state = EntityState(entities)
     if not entities or rows.empty:

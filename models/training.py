@@ -114,7 +114,7 @@ def train(
             name: frame[name]
             .astype("object")
             .where(frame[name].notna())
-            .map(lambda value: value if value is None or value != value else str(value))
+            .map(lambda value: None if pd.isna(value) else str(value))
             for name in categories
         }
     )

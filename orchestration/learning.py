@@ -65,7 +65,7 @@ def training_rows(lake: Lake, source: str, task: str, as_of: datetime) -> pd.Dat
         join marts.fct_outcomes as outcomes using (source, order_id)
         where features.source = ? and outcomes.attempt = 1 and outcomes.label_time <= ?
         order by features.as_of, features.order_id
-        """,  # noqa: S608 - names of this module only
+        """,
         [source, as_of],
     )
 
@@ -110,8 +110,7 @@ def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) ->
             continue
         version, model = champion
         rows = lake.query(
-            f"select * from marts.{mart} where source = ? and service_date between ? and ? "  # noqa: S608
-            "order by order_id",
+            f"select * from marts.{mart} where source = ? and service_date between ? and ? order by order_id",
             [source, first, last],
         )
         if rows.empty:

@@ -82,7 +82,7 @@ def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) 
         build_features(lake, day, day + timedelta(days=0))
         plans = lake.query("select * from plan.plans where source = 'demo' and service_date = ?", [day])
         fleets = lake.query(
-            "select fleet_kind, count(*) as routes, sum(stops) as stops, sum(cost_minor) as cost_minor "
+            "select fleet_kind, count(*) as routes, cast(sum(stops) as bigint) as stops, cast(sum(cost_minor) as bigint) as cost_minor "
             "from plan.routes where source = 'demo' and service_date = ? group by 1 order by 1",
             [day],
         )
@@ -92,7 +92,7 @@ def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) 
             [day],
         ).iloc[0]
         eta = lake.query(
-            "select avg(case when outcomes.arrived_at between stops.eta_p10 and stops.eta_p90 then 1.0 else 0.0 end) as coverage "
+            "select avg(cast(outcomes.arrived_at between stops.eta_p10 and stops.eta_p90 as integer)) as coverage "
             "from plan.plan_stops as stops join marts.fct_outcomes as outcomes using (source, order_id) "
             "where stops.source = 'demo' and stops.service_date = ? and stops.eta_p10 is not null",
             [day],

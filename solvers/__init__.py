@@ -1,6 +1,6 @@
 """Drivers 1 and 2: from a planning problem to a plan that is proven and explained.
 
-``plan(problem) -> Plan``, ``verify(problem, plan) -> list[Violation]``, ``explain(problem, plan) -> Plan`` with reasons.
+``plan(problem) -> Plan``, ``verify(problem, plan) -> list[Violation]``, ``explain(problem, plan)`` gives reasons.
 Knows the vocabulary only: no framework, no lake, no clock but the solver's own limit.
 """
 

@@ -74,6 +74,6 @@ def _capacity_words(order: Order, vehicles: Sequence[Vehicle]) -> str:
     largest = max(vehicles, key=lambda v: v.capacity.mass_g)
     roomiest = max(vehicles, key=lambda v: v.capacity.volume_ml)
     return (
-        f"needs {order.load.mass_g} g, {order.load.volume_ml} ml and {order.load.parcels} parcels; the allowed vehicles "
-        f"take at most {largest.capacity.mass_g} g and {roomiest.capacity.volume_ml} ml"
+        f"needs {order.load.mass_g} g, {order.load.volume_ml} ml and {order.load.parcels} parcels; the allowed "
+        f"vehicles take at most {largest.capacity.mass_g} g and {roomiest.capacity.volume_ml} ml"
     )

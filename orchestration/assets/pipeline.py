@@ -44,7 +44,8 @@ def raw_facts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     table = "\n".join(
         ["| table | read | landed | quarantined | known |", "|---|--:|--:|--:|--:|"]
         + [
-            f"| {name} | {one['rows_read']:,} | {one['rows_landed']:,} | {one['rows_quarantined']:,} | {one['rows_known']:,} |"
+            f"| {name} | {one['rows_read']:,} | {one['rows_landed']:,} | {one['rows_quarantined']:,} |"
+            f" {one['rows_known']:,} |"
             for name, one in counts["tables"].items()
         ]
     )

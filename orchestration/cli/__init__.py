@@ -14,10 +14,6 @@ COMMANDS = {
     "doctor": "Explain what is wrong with a mapping or its data",
     "evaluate": "Train on the past of a source and score its future",
     "plan": "Plan one service date of a source",
-    "solve": "Solve a vehicle routing instance file",
-    "simulate": "Let the twin of a city play days into a folder",
-    "models": "List, promote and roll back models",
-    "bench": "Print the measured numbers",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""
 

@@ -30,7 +30,7 @@ def command(ctx: click.Context, home: str | None, port: int, host: str) -> None:
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "FIVEFOLD_HOME": str(folder)}
     click.echo(f"Dagster UI of {folder}: http://{host}:{port}   (Ctrl-C ends it)")
-    process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
+    process = subprocess.Popen(
         [
             str(Path(sys.executable).with_name("dagster")),
             "dev",

@@ -63,10 +63,10 @@ def _evaluate(connection: duckdb.DuckDBPyConnection, part: TableMapping, express
     try:
         connection.execute(f'select ({expression}) from "{part.input}" limit 0')
     except duckdb.Error as error:
-        raise MappingError(f"{where}: {_missing_column(connection, part.input, error)}") from error
+        raise MappingError(f"{where}: {_missing_column(connection, part, error)}") from error
 
 
-def _missing_column(connection: duckdb.DuckDBPyConnection, name: str, error: duckdb.Error) -> str:
+def _missing_column(connection: duckdb.DuckDBPyConnection, part: TableMapping, error: duckdb.Error) -> str:
     import difflib
     import re
 
@@ -74,10 +74,15 @@ def _missing_column(connection: duckdb.DuckDBPyConnection, name: str, error: duc
     found = re.search(r'Referenced column "([^"]+)"', text)
     if not found:
         return text
-    columns = [row[0] for row in connection.execute(f'describe "{name}"').fetchall() if not row[0].startswith("_")]
-    near = difflib.get_close_matches(found.group(1), columns, n=1, cutoff=0.4)
+    columns = [
+        row[0] for row in connection.execute(f'describe "{part.input}"').fetchall() if not row[0].startswith("_")
+    ]
+    # the column that was meant is most likely one that nothing else reads
+    used = " ".join(value.value for value in part.columns.values())
+    free = [column for column in columns if column not in used]
+    near = difflib.get_close_matches(found.group(1), free or columns, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"column {found.group(1)!r} is not in {name}; it has {', '.join(columns[:12])}.{hint}"
+    return f"column {found.group(1)!r} is not in {part.input}; it has {', '.join(columns[:12])}.{hint}"
 
 
 def _typed(

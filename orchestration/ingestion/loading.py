@@ -132,7 +132,7 @@ def _load_part(
     new = frame[~frame["file_id"].isin(known_ids)]
     counts = Counts(rows_read=len(frame), rows_known=len(frame) - len(new))
     new_files = {path: digest for path, digest in files.items() if digest not in known_ids}
-    broken_rows = [row for row in source.broken.get(part.input, [])] if new_files else []
+    broken_rows = list(source.broken.get(part.input, [])) if new_files else []
     counts.rows_read += len(broken_rows)
     if not new_files:
         return counts, set()
@@ -157,7 +157,7 @@ def _judge(lake: Lake, mapping: Mapping, table: Table, mapped: Mapped) -> tuple[
     frame["_repeated"] = frame.duplicated(content)
     for column, other in REFERENCES.items():
         if column in frame.columns and table.name != other:
-            valid = lake.query(f"select distinct {column} from raw.{other} where source = ?", [mapping.name])[column]  # noqa: S608
+            valid = lake.query(f"select distinct {column} from raw.{other} where source = ?", [mapping.name])[column]
             if len(valid):
                 frame[f"_ref_{column}"] = frame[column].isna() | frame[column].isin(set(valid))
                 checks[f"_ref_{column}"] = (f"{column}_is_known", column, f"there is no such {other[:-1]}")
@@ -383,7 +383,8 @@ def _original_rows(source: Source, part: TableMapping, wanted: list[tuple[str, i
     number = "_row" if has_row else "row_number() over ()"
     origin = "_file" if has_row else f"'{part.input}'"
     found = source.connection.execute(
-        f'select {origin}, n, to_json(t) from (select *, {number} as n from "{part.input}") t where list_contains(?, n)',
+        f'select {origin}, n, to_json(t) from (select *, {number} as n from "{part.input}") t '
+        "where list_contains(?, n)",
         [rows],
     ).fetchall()
     return {(str(file), int(row)): str(content) for file, row, content in found}

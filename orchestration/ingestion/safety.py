@@ -8,7 +8,34 @@ from sqlglot import exp
 from domain.errors import MappingError
 
 ALLOWED_UNKNOWN_FUNCTIONS = frozenset(
-    ["strptime", "try_strptime", "epoch_ms", "make_timestamp", "make_date", "make_time", "h3_latlng_to_cell", "json_object", "greatest", "least", "printf", "format", "hash", "md5", "list_value", "struct_pack", "to_seconds", "to_minutes", "to_hours", "to_days", "date_add", "isfinite", "isnan", "regexp_full_match", "nullif", "trunc"]
+    {
+        "strptime",
+        "try_strptime",
+        "epoch_ms",
+        "make_timestamp",
+        "make_date",
+        "make_time",
+        "h3_latlng_to_cell",
+        "json_object",
+        "greatest",
+        "least",
+        "printf",
+        "format",
+        "hash",
+        "md5",
+        "list_value",
+        "struct_pack",
+        "to_seconds",
+        "to_minutes",
+        "to_hours",
+        "to_days",
+        "date_add",
+        "isfinite",
+        "isnan",
+        "regexp_full_match",
+        "nullif",
+        "trunc",
+    }
 )
 """Functions of DuckDB that sqlglot has no node for and that only compute."""
 FORBIDDEN = (

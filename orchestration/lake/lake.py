@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -178,10 +179,8 @@ class Lake:
                     result = function(connection)
                     connection.execute("COMMIT")
                 except BaseException:
-                    try:
+                    with contextlib.suppress(duckdb.Error):  # gone already? what went wrong is raised below
                         connection.execute("ROLLBACK")
-                    except duckdb.Error:
-                        pass  # the transaction is gone already; what went wrong is raised below
                     raise
                 return result
 

@@ -13,7 +13,7 @@ EMBEDDED, SQLITE = "embedded", "sqlite"
 
 @dataclass(frozen=True, slots=True)
 class LakeSettings:
-    """``catalog`` is ``embedded``, ``sqlite`` or a ``postgresql://`` URL; ``data_path`` a folder or ``s3://`` prefix."""
+    """``catalog`` is ``embedded``, ``sqlite`` or a ``postgresql://`` URL; ``data_path`` a folder or S3 prefix."""
 
     catalog: str
     data_path: str

@@ -17,9 +17,9 @@ from solvers.problem import LARGEST, UNLIMITED
 from solvers.travel import fit_travel, osrm_matrices
 
 FAILURE_COST_MINOR = 1_720
-"""Cost of one failed attempt: 17.20 USD, Loqate, Fixing Failed Deliveries, 2021. An input; set FIVEFOLD_FAILURE_COST."""
+"""Cost of one failed attempt: 17.20 USD, Loqate, Fixing Failed Deliveries, 2021. An input: FIVEFOLD_FAILURE_COST."""
 UNSERVED_PENALTY_MINOR = 25_000
-"""What leaving an order for another day costs (refund, goodwill, the second handling). Set FIVEFOLD_UNSERVED_PENALTY."""
+"""What leaving an order for another day costs (refund, goodwill, the second handling). FIVEFOLD_UNSERVED_PENALTY."""
 DEFAULT_SERVICE_S = 180
 
 

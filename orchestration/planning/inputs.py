@@ -58,7 +58,7 @@ def known(
             from {table.qualified_name}
             where source = ? and ingest_time <= ?
         ) where latest = 1 and not retracted and {where}
-        """,  # noqa: S608 - identifiers come from domain.tables
+        """,
         [source, as_of, *parameters],
         snapshot=snapshot,
     )

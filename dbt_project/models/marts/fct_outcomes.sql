@@ -24,7 +24,7 @@ stops as (
         min(event_time) filter (where event_type = 'service_started') as service_started_at,
         max(event_time) filter (where event_type in ('delivered', 'attempt_failed')) as concluded_at,
         arg_max(event_type, event_time)
-            filter (where event_type in ('delivered', 'attempt_failed')) as concluding_event,
+        filter (where event_type in ('delivered', 'attempt_failed')) as concluding_event,
         arg_max(exception_class, event_time) filter (where event_type = 'attempt_failed') as exception_class,
         arg_max(failure_reason, event_time) filter (where event_type = 'attempt_failed') as failure_reason,
         min(planned_time) as planned_time,
