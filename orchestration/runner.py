@@ -82,7 +82,8 @@ def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) 
         build_features(lake, day, day + timedelta(days=0))
         plans = lake.query("select * from plan.plans where source = 'demo' and service_date = ?", [day])
         fleets = lake.query(
-            "select fleet_kind, count(*) as routes, cast(sum(stops) as bigint) as stops, cast(sum(cost_minor) as bigint) as cost_minor "
+            "select fleet_kind, count(*) as routes, cast(sum(stops) as bigint) as stops, "
+            "cast(sum(cost_minor) as bigint) as cost_minor "
             "from plan.routes where source = 'demo' and service_date = ? group by 1 order by 1",
             [day],
         )
