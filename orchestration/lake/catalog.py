@@ -27,6 +27,24 @@ def _one_at_a_time(lock: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_writer(settings: LakeSettings, home: Path) -> Iterator[None]:
+    """Let one process write at a time.
+
+    DuckLake sees no conflict between two transactions that both fill an empty partition: both would land, and the
+    partition would hold its rows twice. Local catalogues are guarded by a file lock, a server by an advisory lock.
+    """
+    if settings.catalog in (EMBEDDED, SQLITE):
+        with _one_at_a_time(home / "write.lock"):
+            yield
+        return
+    import psycopg
+
+    with psycopg.connect(settings.catalog) as connection:
+        connection.execute("select pg_advisory_xact_lock(hashtext('fivefold lake'))")
+        yield
+
+
 def start_embedded(home: Path) -> tuple[Any, str]:
     """Start, or join, the PostgreSQL of a workspace; return its handle and a libpq connection string.
 

@@ -173,7 +173,7 @@ class Lake:
         """
 
         def run() -> T:
-            with self.connect() as connection:
+            with catalog.one_writer(self.settings, self.home), self.connect() as connection:
                 connection.execute("BEGIN")
                 try:
                     result = function(connection)
