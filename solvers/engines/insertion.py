@@ -159,7 +159,7 @@ def _ruin(state: _State, chance: random.Random) -> None:
                 state.remove(tour, len(tour.orders) - 1)
         return
     row = state.problem.travel.duration_s[tour.orders[position].location]
-    count = chance.randint(2, min(12, len(placed)))
+    count = min(len(placed), chance.randint(2, 12))
     near = sorted(placed, key=lambda one: int(row[one[0].orders[one[1]].location]))[:count]
     # from the back of each route, so that positions stay right while stops are removed
     for one, index in sorted(near, key=lambda pair: (pair[0].vehicle.vehicle_id, -pair[1])):
