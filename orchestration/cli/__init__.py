@@ -22,7 +22,8 @@ COMMANDS = {
     cls=LazyGroup,
     package="orchestration.cli",
     lazy_commands=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option(
     "--home",
     "home",
