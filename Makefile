@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml uv.lock
 	@echo "==> creating $(VENV) and installing the locked dependencies (once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install "uv>=0.9"
-	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --python $(BIN)/python $(EXTRAS)
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --compile-bytecode --python $(BIN)/python $(EXTRAS)
 	@touch $(STAMP)
 
 demo: setup ## a month of a small city: ingest, learn, plan tomorrow, run the day

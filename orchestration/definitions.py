@@ -1,19 +1,31 @@
 """The code location: assets, jobs, the nightly schedule and the sensor on the landing folder."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from orchestration import settings
-from orchestration.assets.pipeline import ASSETS, SERVICE_DAYS
+from orchestration.assets import ASSETS, RESOURCES
+from orchestration.assets.common import SERVICE_DAYS
 
 NIGHTLY_TAGS = {"dagster/priority": "10", "fivefold/kind": "nightly"}
+"""The queue takes the nightly plan first; ``dagster.yaml`` keeps backfills from taking every place."""
 
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.assets("features", "predictions", "daily_plan"),
+    selection=dg.AssetSelection.groups("features", "prediction", "planning"),
     partitions_def=SERVICE_DAYS,
     tags=NIGHTLY_TAGS,
     executor_def=dg.in_process_executor,
     description="Features, predictions and the plan of a service date.",
+)
+account = dg.define_asset_job(
+    "account",
+    selection=dg.AssetSelection.groups("features"),
+    partitions_def=SERVICE_DAYS,
+    tags={"fivefold/kind": "account"},
+    executor_def=dg.in_process_executor,
+    description="Outcomes of a service date into features, the ledger and the KPIs.",
 )
 learn = dg.define_asset_job(
     "learn",
@@ -29,13 +41,24 @@ load = dg.define_asset_job(
 )
 
 
-@dg.schedule(job=nightly, cron_schedule="30 20 * * *", execution_timezone="Europe/Amsterdam")
+@dg.schedule(job=nightly, cron_schedule="30 20 * * *", execution_timezone=settings.timezone())
 def plan_tomorrow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """At 20:30 in the depot's zone, half an hour after the cut-off: plan the next service date."""
-    from datetime import timedelta
-
     tomorrow = (context.scheduled_execution_time + timedelta(days=1)).date().isoformat()
     return dg.RunRequest(run_key=tomorrow, partition_key=tomorrow, tags=NIGHTLY_TAGS)
+
+
+@dg.schedule(job=account, cron_schedule="0 4 * * *", execution_timezone=settings.timezone())
+def account_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """At 4:00, when late scans are in: account for the service date that ended."""
+    yesterday = (context.scheduled_execution_time - timedelta(days=1)).date().isoformat()
+    return dg.RunRequest(run_key=yesterday, partition_key=yesterday)
+
+
+@dg.schedule(job=learn, cron_schedule="0 5 * * 1", execution_timezone=settings.timezone())
+def learn_weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Mondays at 5:00: a full fit on every outcome known."""
+    return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat())
 
 
 @dg.sensor(job=load, minimum_interval_seconds=60)
@@ -48,4 +71,10 @@ def landing_folder(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=str(newest))], cursor=str(newest))
 
 
-defs = dg.Definitions(assets=ASSETS, jobs=[nightly, learn, load], schedules=[plan_tomorrow], sensors=[landing_folder])
+defs = dg.Definitions(
+    assets=ASSETS,
+    jobs=[nightly, account, learn, load],
+    schedules=[plan_tomorrow, account_yesterday, learn_weekly],
+    sensors=[landing_folder],
+    resources=RESOURCES,
+)

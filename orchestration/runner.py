@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,31 +30,36 @@ def run_demo(home: Path, say: Say) -> dict[str, Any]:
     say(f"the city plays {settings.HISTORY_DAYS} days from {first}")
     write_landing(city, landing, first, settings.HISTORY_DAYS)
     write_tables(landing, day.isoformat(), city.day_before(day))
-    _materialise(["raw_facts"], None, say, "ingest and validate")
-    _materialise(["features"], (first, day), say, "features as of each cut-off (dbt)")
-    _materialise(["failed_model", "late_model", "eta_model"], None, say, "train the predictors")
-    _materialise(["predictions"], (day, day), say, f"predict {day}")
-    _materialise(["daily_plan"], (day, day), say, f"plan {day} for all fleets")
+    materialise(["ingestion"], None, say, "ingest and validate (Great Expectations)")
+    materialise(["features"], (first, day), say, "features as of each cut-off (dbt)")
+    materialise(["learning"], None, say, "train the predictors (LightGBM, River)")
+    materialise(["prediction"], (day, day), say, f"predict {day}")
+    materialise(["planning"], (day, day), say, f"plan {day} for all fleets")
     return _play_and_account(home, city, day, landing, say)
 
 
-def _materialise(names: list[str], days: tuple[Any, Any] | None, say: Say, title: str) -> None:
+def materialise(groups: list[str], days: tuple[date, date] | None, say: Say, title: str) -> None:
+    """Run the assets of ``groups`` for a range of service dates as one Dagster run, recorded in the workspace.
+
+    Raises:
+        FivefoldError: a step failed or a blocking check did not pass; the message is the first reason.
+    """
     import dagster as dg
 
-    from orchestration.assets.pipeline import ASSETS
+    from orchestration.assets import ASSETS, RESOURCES
 
     say(title)
-    tags = {}
+    tags = {"fivefold/kind": "demo"}
     if days is not None:
-        tags = {
-            "dagster/asset_partition_range_start": days[0].isoformat(),
-            "dagster/asset_partition_range_end": days[1].isoformat(),
-        }
+        tags["dagster/asset_partition_range_start"] = days[0].isoformat()
+        tags["dagster/asset_partition_range_end"] = days[1].isoformat()
     result = dg.materialize(
         ASSETS,
-        selection=[dg.AssetKey(name) for name in names],
+        selection=dg.AssetSelection.groups(*groups),
         instance=dg.DagsterInstance.get(),
+        resources=RESOURCES,
         tags=tags,
+        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         raise_on_error=False,
     )
     if not result.success:

@@ -1,1 +1,17 @@
 """Assets: thin functions that move rows between the lake and the rooms that decide."""
+
+import warnings
+
+import dagster as dg
+
+# backfill policies are marked beta by Dagster; a warning in every process would hide the ones that matter
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
+from orchestration.assets.ingestion import raw_tables  # noqa: E402
+from orchestration.assets.learning import eta_model, failed_model, late_model  # noqa: E402
+from orchestration.assets.planning import daily_plan  # noqa: E402
+from orchestration.assets.prediction import predictions  # noqa: E402
+
+ASSETS = [raw_tables, feature_models, failed_model, late_model, eta_model, predictions, daily_plan]
+RESOURCES = {"dbt": dbt_resource()}

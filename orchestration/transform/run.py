@@ -7,10 +7,14 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domain.errors import FivefoldError
-from orchestration.lake import Lake
+
 from orchestration.sources import PROJECT
+
+if TYPE_CHECKING:
+    from orchestration.lake import Lake
 
 DBT_PROJECT = PROJECT / "dbt_project"
 TAIL_LINES = 30

@@ -1,0 +1,57 @@
+"""What the assets share: partitions, policies, the lake, dates of a run."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from orchestration import settings
+
+SERVICE_DAYS = dg.DailyPartitionsDefinition(
+    start_date=settings.first_partition().isoformat(), timezone=settings.timezone(), end_offset=400
+)
+"""A partition is a service date in the depots' zone; the future is there because tomorrow is planned today."""
+BY_MONTH = dg.BackfillPolicy.multi_run(max_partitions_per_run=31)
+"""The one backfill policy: a month a run, because a run's start costs more than a day's rows."""
+RETRY_CRASHES = dg.RetryPolicy(max_retries=1, delay=5)
+LAKE_POOL = "lake_writers"
+"""Pool of the steps that write much: a limit set in the UI keeps backfills from starving the nightly plan."""
+
+
+def date_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
+    """First and last service date of the run."""
+    keys = sorted(context.partition_keys)
+    return date.fromisoformat(keys[0]), date.fromisoformat(keys[-1])
+
+
+def open_lake() -> Any:
+    """The workspace's lake; a context manager."""
+    from orchestration.lake import Lake
+
+    return Lake.open(settings.home())
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.MarkdownMetadataValue:
+    """A table in the UI; numbers with thousands separators stand right."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, bool) or value is None:
+            return {True: "yes", False: "no", None: ""}[value]
+        if isinstance(value, int):
+            return f"{value:,}"
+        if isinstance(value, float):
+            return f"{value:,.3f}"
+        return str(value).replace("|", "\\|").replace("<", "&lt;")
+
+    numeric = [bool(rows) and isinstance(rows[0][n], int | float) for n in range(len(header))]
+    lines = ["| " + " | ".join(header) + " |", "|" + "|".join("--:" if one else "---" for one in numeric) + "|"]
+    lines += ["| " + " | ".join(text(value) for value in row) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
+    """An image in the UI."""
+    import base64
+
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")

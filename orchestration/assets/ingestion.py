@@ -1,0 +1,95 @@
+"""Raw facts: new files of the source, validated by Great Expectations; bad rows in quarantine."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from domain.tables import RAW_TABLES
+from orchestration import settings
+from orchestration.assets.common import LAKE_POOL, RETRY_CRASHES, markdown_table, open_lake
+
+ACCOUNTED, EXPECTATIONS = "every_row_accounted_for", "great_expectations"
+
+
+@dg.multi_asset(
+    name="ingest",
+    group_name="ingestion",
+    specs=[
+        dg.AssetSpec(
+            [table.schema, table.name],
+            description=f"{table.meaning}. One row is {table.grain}.",
+            kinds={"duckdb"},
+            skippable=True,
+        )
+        for table in RAW_TABLES
+    ],
+    check_specs=[
+        spec
+        for table in RAW_TABLES
+        for spec in (
+            dg.AssetCheckSpec(
+                ACCOUNTED,
+                asset=[table.schema, table.name],
+                blocking=True,
+                description="Rows read = landed + quarantined + already known.",
+            ),
+            dg.AssetCheckSpec(
+                EXPECTATIONS,
+                asset=[table.schema, table.name],
+                description="Suite derived from the table's definition and the source's own rules; rows that break it "
+                "are in control.quarantine and go no further.",
+            ),
+        )
+    ],
+    retry_policy=RETRY_CRASHES,
+    pool=LAKE_POOL,
+)
+def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    """Load what is new in the source's files."""
+    from orchestration.ingestion import ingest, load_mapping
+    from orchestration.sources import data_folder
+
+    mapping = load_mapping(settings.source())
+    with open_lake() as lake:
+        report = ingest(lake, mapping, data_folder(mapping.name, None, settings.home()), progress=context.log.info)
+        broken = lake.query(
+            "select table_name, rule, count(*) as rows, min(message) as message, min(path) as path, "
+            "min(row_number) as first_row from control.quarantine where source = ? group by 1, 2 order by 1, 2",
+            [mapping.name],
+        )
+    for table in RAW_TABLES:
+        if (counts := report.tables.get(table.name)) is None:
+            continue
+        rules = broken[broken["table_name"] == table.name]
+        account = {
+            "read": counts.rows_read,
+            "landed": counts.rows_landed,
+            "quarantined": counts.rows_quarantined,
+            "already known": counts.rows_known,
+        }
+        found = markdown_table(
+            ["rule", "rows", "first at", "in words"],
+            [(one.rule, int(one.rows), f"{one.path} row {one.first_row}", one.message) for one in rules.itertuples()],
+        )
+        yield dg.MaterializeResult(
+            asset_key=[table.schema, table.name],
+            metadata={
+                "dagster/row_count": counts.rows_landed,
+                **account,
+                "source": mapping.name,
+                "service dates to rebuild": report.stale_dates,
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=ACCOUNTED,
+                    passed=counts.rows_read == counts.rows_landed + counts.rows_quarantined + counts.rows_known,
+                    metadata=account,
+                ),
+                dg.AssetCheckResult(
+                    check_name=EXPECTATIONS,
+                    passed=counts.rows_quarantined == 0,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"quarantined now": counts.rows_quarantined, "in quarantine, all loads": found},
+                ),
+            ],
+        )

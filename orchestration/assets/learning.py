@@ -1,0 +1,47 @@
+"""Predictors trained on every outcome known; a new champion is swapped in atomically."""
+
+import dagster as dg
+
+from orchestration import settings
+from orchestration.assets.common import open_lake, picture
+
+
+def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=f"{task}_model",
+        group_name="learning",
+        deps=["feat_eta" if task == "eta" else "feat_exception", "fct_outcomes"],
+        description=meaning,
+        kinds={"lightgbm"},
+    )
+    def model() -> dg.MaterializeResult:
+        from orchestration.learning import train_task
+        from orchestration.report.plots import calibration_plot, eta_error_plot
+
+        with open_lake() as lake:
+            newest = lake.query(
+                "select max(label_time) as t from marts.fct_outcomes where source = ?", [settings.source()]
+            )["t"].iloc[0]
+            found = train_task(lake, settings.home(), settings.source(), task, newest.to_pydatetime())
+        seen = found["plot"]
+        plot = (
+            eta_error_plot(seen["y"], seen["p10_s"], seen["p50_s"], seen["p90_s"])
+            if task == "eta"
+            else calibration_plot(seen["y"], seen["probability"])
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "version": found["version"],
+                "rows": found["rows"],
+                "newest outcome": newest.isoformat(),
+                "on the newest fifth": picture(plot, f"{task} on held-out outcomes"),
+                **{name: value for name, value in found["metrics"].items() if value is not None},
+            }
+        )
+
+    return model
+
+
+failed_model = _model_asset("failed", "Probability that the first attempt fails (LightGBM, no class weights).")
+late_model = _model_asset("late", "Probability that service starts after the promised window.")
+eta_model = _model_asset("eta", "Quantiles of actual minus planned arrival, conformalised.")

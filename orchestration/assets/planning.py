@@ -1,0 +1,72 @@
+"""The plan of a service date over all fleets, and the page that shows it."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+
+from orchestration import settings
+from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake, picture
+
+
+@dg.asset(
+    group_name="planning",
+    deps=["predictions", ["raw", "orders"], ["raw", "shifts"], ["raw", "tariff_rules"]],
+    partitions_def=SERVICE_DAYS,
+    backfill_policy=BY_MONTH,
+    kinds={"python"},
+    pool=LAKE_POOL,
+    freshness_policy=dg.FreshnessPolicy.cron(
+        deadline_cron="0 23 * * *", lower_bound_delta=timedelta(hours=3), timezone=settings.timezone()
+    ),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "verified",
+            asset="daily_plan",
+            blocking=True,
+            description="The verifier, which shares no code with the solver, finds no broken rule.",
+        )
+    ],
+)
+def daily_plan(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """Routes of a service date for every depot and fleet, verified before they are published."""
+    from orchestration.planning import plan_day, publish
+    from orchestration.report import route_map_png, write_day_report
+
+    lines, broken, metadata = [], [], {}
+    with open_lake() as lake:
+        for key in sorted(context.partition_keys):
+            planned = plan_day(
+                lake,
+                settings.source(),
+                date.fromisoformat(key),
+                seconds=settings.solver_seconds(),
+                progress=context.log.info,
+            )
+            broken += [f"{key}: {one}" for one in planned.violations[:5]]
+            one = planned.metadata
+            lines.append(
+                (
+                    key,
+                    one["served"],
+                    one["unserved"],
+                    one["vehicles"],
+                    one["km"],
+                    f"{one['cost_minor'] / 100:,.2f} {one['currency']}",
+                    one["solver_s"],
+                )
+            )
+            if not planned.verified:
+                continue
+            publish(lake, planned)
+            reports = settings.home() / "reports"
+            metadata["plan as CSV"] = dg.MetadataValue.path(
+                planned.write_csv(reports / f"plan-{settings.source()}-{key}.csv")
+            )
+            page = write_day_report(lake, settings.source(), date.fromisoformat(key), reports)
+            metadata["report"] = dg.MetadataValue.url(page.as_uri())
+            metadata["map"] = picture(route_map_png(planned.frames), f"routes of {key}")
+    header = ["date", "served", "unserved", "routes", "km", "cost", "solver s"]
+    return dg.MaterializeResult(
+        metadata={"plans": markdown_table(header, lines), **metadata},
+        check_results=[dg.AssetCheckResult(check_name="verified", passed=not broken, metadata={"violations": broken})],
+    )

@@ -1,0 +1,52 @@
+"""Predictions of every stop, as of its cut-off."""
+
+import dagster as dg
+
+from orchestration import settings
+from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, date_range, markdown_table, open_lake
+
+
+@dg.asset(
+    group_name="prediction",
+    deps=["feat_exception", "feat_eta", "failed_model", "late_model", "eta_model"],
+    partitions_def=SERVICE_DAYS,
+    backfill_policy=BY_MONTH,
+    kinds={"lightgbm"},
+    pool=LAKE_POOL,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "in_range", asset="predictions", blocking=True, description="Probabilities in 0..1, quantiles in order."
+        )
+    ],
+)
+def predictions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """Chance of a failed or late stop and quantiles of its arrival, by the champions of the registry."""
+    from orchestration.learning import predict_day
+
+    first, last = date_range(context)
+    with open_lake() as lake:
+        frame = predict_day(lake, settings.home(), settings.source(), first, last)
+    chances = frame["probability"].dropna()
+    eta = frame[frame["p50_s"].notna()]
+    bad = int((~chances.between(0, 1)).sum())
+    bad += int(((eta["p10_s"] > eta["p50_s"]) | (eta["p50_s"] > eta["p90_s"])).sum())
+    summary = [
+        (
+            str(task),
+            str(version),
+            len(part),
+            float(part["probability"].mean()) if part["probability"].notna().any() else None,
+            float((part["p90_s"] - part["p10_s"]).mean()) if part["p50_s"].notna().any() else None,
+        )
+        for (task, version), part in frame.groupby(["task", "model_version"])
+    ]
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(frame),
+            "dates": f"{first} to {last}",
+            "predictions": markdown_table(["task", "model", "stops", "mean chance", "mean width s"], summary),
+        },
+        check_results=[
+            dg.AssetCheckResult(check_name="in_range", passed=bad == 0, metadata={"rows out of range": bad})
+        ],
+    )

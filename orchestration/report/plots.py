@@ -1,0 +1,104 @@
+"""Pictures for the UI, as PNG bytes: calibration, ETA errors, the routes of a day."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from orchestration.report.drawing import fleet_colours
+
+BINS = 10
+Numbers = npt.NDArray[np.float64]
+
+
+def _figure(width: float = 7.0, height: float = 4.2) -> Any:
+    # the object interface keeps no global state, so that steps of one process cannot draw into each other's figure
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: Any) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=80, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def calibration_plot(y: Numbers, probability: Numbers) -> bytes:
+    """Observed share against predicted chance in bins of equal numbers, over a histogram of the predictions.
+
+    Shapes: both (stops,).
+    """
+    figure = _figure()
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    order = np.argsort(probability, kind="stable")
+    parts = [part for part in np.array_split(order, BINS) if len(part)]
+    predicted = [float(probability[part].mean()) for part in parts]
+    seen = [float(y[part].mean()) for part in parts]
+    spread = [1.96 * float(np.sqrt(max(s * (1 - s), 1e-9) / len(part))) for s, part in zip(seen, parts, strict=True)]
+    top = max([*predicted, *(s + e for s, e in zip(seen, spread, strict=True)), 0.01])
+    upper.plot([0, top], [0, top], color="#9aa5b1", linewidth=1, label="perfect")
+    upper.errorbar(predicted, seen, yerr=spread, fmt="o", color="#0072b2", capsize=2, label="tenths of the stops, 95 %")
+    upper.set_ylabel("observed share")
+    upper.set_ylim(0, top * 1.05)
+    upper.legend(frameon=False)
+    lower.hist(probability, bins=40, color="#56b4e9")
+    lower.set_xlabel("predicted chance")
+    lower.set_ylabel("stops")
+    return _png(figure)
+
+
+def eta_error_plot(y: Numbers, p10: Numbers, p50: Numbers, p90: Numbers) -> bytes:
+    """Histogram of actual minus predicted median, and coverage of the 80 % interval by its width.
+
+    Shapes: all (stops,), seconds.
+    """
+    figure = _figure()
+    left, right = figure.subplots(1, 2)
+    error = (y - p50) / 60
+    left.hist(np.clip(error, *np.quantile(error, [0.005, 0.995])), bins=40, color="#56b4e9")
+    left.axvline(0, color="#1c2430", linewidth=1)
+    left.set_xlabel("actual − predicted, minutes")
+    left.set_ylabel("stops")
+    width = (p90 - p10) / 60
+    parts = [part for part in np.array_split(np.argsort(width, kind="stable"), BINS) if len(part)]
+    inside = (y >= p10) & (y <= p90)
+    right.plot([width[part].mean() for part in parts], [inside[part].mean() for part in parts], "o-", color="#0072b2")
+    right.axhline(0.8, color="#9aa5b1", linewidth=1)
+    right.set_ylim(0, 1.02)
+    right.set_xlabel("width of the 80 % interval, minutes")
+    right.set_ylabel("coverage")
+    return _png(figure)
+
+
+def route_map_png(frames: dict[str, pd.DataFrame]) -> bytes:
+    """The routes of a planned day by fleet. ``frames``: the plan's rows by qualified table name."""
+    routes, stops = frames["plan.routes"], frames["plan.plan_stops"]
+    figure = _figure(7.5, 6)
+    axes = figure.subplots()
+    colours = fleet_colours(routes["fleet_kind"].tolist())
+    kinds = routes.set_index("route_id")["fleet_kind"].to_dict()
+    named: set[str] = set()
+    for route_id, part in stops.groupby("route_id"):
+        kind = kinds[route_id]
+        axes.plot(
+            part["lon"].astype(float),
+            part["lat"].astype(float),
+            "o-",
+            color=colours[kind],
+            markersize=2.5,
+            linewidth=0.9,
+            alpha=0.75,
+            label=None if kind in named else kind,
+        )
+        named.add(kind)
+    if len(stops):
+        axes.set_aspect(1 / max(0.1, float(np.cos(np.radians(stops["lat"].astype(float).mean())))))
+        axes.legend(frameon=False)
+    axes.set_xlabel("longitude")
+    axes.set_ylabel("latitude")
+    return _png(figure)
