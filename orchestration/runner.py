@@ -63,14 +63,24 @@ def materialise(groups: list[str], days: tuple[date, date] | None, say: Say, tit
         raise_on_error=False,
     )
     if not result.success:
-        failure = next((event for event in result.all_events if event.is_step_failure), None)
-        reason = failure.event_specific_data.error.to_string().strip().splitlines()[-1] if failure else "a check failed"
-        raise FivefoldError(f"{title}: {reason}")
+        raise FivefoldError(f"{title}: {_reason(result)}")
+
+
+def _reason(result: Any) -> str:
+    """The innermost message of the first step that failed, else the first check that did not pass."""
+    for event in result.all_events:
+        if event.is_step_failure and (error := event.event_specific_data.error):
+            while error.cause:
+                error = error.cause
+            return error.message.strip()
+    checks = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    if checks:
+        return f"check {checks[0].check_name} of {checks[0].asset_key.to_user_string()} did not pass"
+    return "the run failed"
 
 
 def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) -> dict[str, Any]:
     from orchestration.lake import Lake
-    from orchestration.transform import build_features
     from simulation.landing import write_tables
 
     with Lake.open(home) as lake:
@@ -82,9 +92,9 @@ def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) 
         )
     say(f"the city runs {day} by the plan")
     write_tables(landing, f"{day.isoformat()}-played", {"delivery_events": city.play(day, stops)})
-    _materialise(["raw_facts"], None, say, "ingest the outcomes")
+    materialise(["ingestion"], None, say, "ingest the outcomes")
+    materialise(["features"], (day, day), say, "outcomes into features")
     with Lake.open(home) as lake:
-        build_features(lake, day, day + timedelta(days=0))
         plans = lake.query("select * from plan.plans where source = 'demo' and service_date = ?", [day])
         fleets = lake.query(
             "select fleet_kind, count(*) as routes, cast(sum(stops) as bigint) as stops, "
@@ -119,4 +129,5 @@ def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) 
         "eta_coverage_80": None if eta["coverage"] != eta["coverage"] else float(eta["coverage"]),
         "transport_per_delivery_minor": round(transport / max(1, delivered)),
         "plan": str(home / "reports" / f"plan-demo-{day}.csv"),
+        "report": str(home / "reports" / f"report-demo-{day}.html"),
     }

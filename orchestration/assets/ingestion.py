@@ -19,7 +19,6 @@ ACCOUNTED, EXPECTATIONS = "every_row_accounted_for", "great_expectations"
             [table.schema, table.name],
             description=f"{table.meaning}. One row is {table.grain}.",
             kinds={"duckdb"},
-            skippable=True,
         )
         for table in RAW_TABLES
     ],
@@ -47,6 +46,7 @@ ACCOUNTED, EXPECTATIONS = "every_row_accounted_for", "great_expectations"
 def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Load what is new in the source's files."""
     from orchestration.ingestion import ingest, load_mapping
+    from orchestration.ingestion.loading import Counts
     from orchestration.sources import data_folder
 
     mapping = load_mapping(settings.source())
@@ -58,8 +58,7 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
             [mapping.name],
         )
     for table in RAW_TABLES:
-        if (counts := report.tables.get(table.name)) is None:
-            continue
+        counts = report.tables.get(table.name, Counts())
         rules = broken[broken["table_name"] == table.name]
         account = {
             "read": counts.rows_read,
@@ -71,21 +70,25 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
             ["rule", "rows", "first at", "in words"],
             [(one.rule, int(one.rows), f"{one.path} row {one.first_row}", one.message) for one in rules.itertuples()],
         )
+        key = dg.AssetKey([table.schema, table.name])
         yield dg.MaterializeResult(
-            asset_key=[table.schema, table.name],
+            asset_key=key,
             metadata={
                 "dagster/row_count": counts.rows_landed,
                 **account,
                 "source": mapping.name,
+                "the mapping fills it": table.name in mapping.tables,
                 "service dates to rebuild": report.stale_dates,
             },
             check_results=[
                 dg.AssetCheckResult(
+                    asset_key=key,
                     check_name=ACCOUNTED,
                     passed=counts.rows_read == counts.rows_landed + counts.rows_quarantined + counts.rows_known,
                     metadata=account,
                 ),
                 dg.AssetCheckResult(
+                    asset_key=key,
                     check_name=EXPECTATIONS,
                     passed=counts.rows_quarantined == 0,
                     severity=dg.AssetCheckSeverity.WARN,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.errors import FivefoldError
-
 from orchestration.sources import PROJECT
 
 if TYPE_CHECKING:
