@@ -11,17 +11,22 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The row of each key that was known last. -#}
-{% macro latest(relation, keys) -%}
-    select * exclude (version_rank)
-    from (
-        select
-            *,
-            row_number() over (
-                partition by {{ keys | join(', ') }}
-                order by ingest_time desc, file_id desc
-            ) as version_rank
-        from {{ relation }}
-    )
-    where version_rank = 1 and not retracted
+{#- Replace the service dates of this run whole, in one transaction. Unlike delete+insert by key, a date that has
+    lost its last row loses its old rows too. -#}
+{% macro get_incremental_replace_range_sql(arg_dict) -%}
+    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    delete from {{ arg_dict['target_relation'] }} where {{ in_range('service_date') }};
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict['temp_relation'] }}
+{%- endmacro %}
+
+{#- Data tests with `where: __in_range__` look at this run's service dates only. -#}
+{% macro get_where_subquery(relation) -%}
+    {%- set where = config.get('where', '') -%}
+    {%- if where == '__in_range__' -%}
+        {%- do return('(select * from ' ~ relation ~ ' where ' ~ in_range('service_date') ~ ') as tested') -%}
+    {%- elif where -%}
+        {%- do return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') as tested') -%}
+    {%- endif -%}
+    {%- do return(relation) -%}
 {%- endmacro %}

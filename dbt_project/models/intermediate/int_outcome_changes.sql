@@ -1,14 +1,35 @@
 -- what each report of an outcome changed, and when it was known: a correction takes back what it replaces
-with reports as (
+with concluded as (
+    select distinct
+        source,
+        event_id
+    from {{ source('raw', 'delivery_events') }}
+    where event_type in ('delivered', 'attempt_failed', 'partially_delivered', 'diverted')
+),
+
+versions as (
+    {{
+        versions(
+            source('raw', 'delivery_events'),
+            ['source', 'event_id'],
+            '(source, event_id) in (select source, event_id from concluded)',
+        )
+    }}
+),
+
+reports as (
     select
-        events.source,
-        events.event_id,
-        events.order_id,
-        events.ingest_time as known_at,
-        case when events.retracted then 0 else 1 end as attempts,
-        case when not events.retracted and events.event_type = 'attempt_failed' then 1 else 0 end as failures
-    from {{ source('raw', 'delivery_events') }} as events
-    where events.event_type in ('delivered', 'attempt_failed', 'partially_delivered', 'diverted')
+        source,
+        event_id,
+        order_id,
+        known_from,
+        known_to,
+        case when event_type = 'attempt_failed' then 1 else 0 end as failures
+    from versions
+    where
+        not retracted
+        and event_type in ('delivered', 'attempt_failed', 'partially_delivered', 'diverted')
+        and (known_to is null or known_to > known_from)
 ),
 
 changes as (
@@ -16,20 +37,32 @@ changes as (
         source,
         event_id,
         order_id,
-        known_at,
-        attempts - coalesce(lag(attempts) over versions, 0) as attempts_change,
-        failures - coalesce(lag(failures) over versions, 0) as failures_change
+        known_from as changed_at,
+        1 as attempts_change,
+        failures as failures_change
     from reports
-    window versions as (partition by source, event_id order by known_at)
+    union all
+    select
+        source,
+        event_id,
+        order_id,
+        known_to as changed_at,
+        -1 as attempts_change,
+        -failures as failures_change
+    from reports
+    where known_to is not null
 ),
 
+-- whose outcome it was, as the order first said
 parties as (
     select
         source,
         order_id,
-        arg_min(customer_id, ingest_time) as customer_id,
-        arg_min(zone_id, ingest_time) as zone_id,
-        arg_min(tenant_id, ingest_time) as tenant_id
+        min(ingest_time) as order_known_at,
+        arg_min(
+            { 'customer_id': customer_id, 'zone_id': zone_id, 'tenant_id': tenant_id },
+            (ingest_time, file_id, event_time)
+        ) as party
     from {{ source('raw', 'orders') }}
     group by source, order_id
 )
@@ -38,12 +71,13 @@ select
     changes.source,
     changes.event_id,
     changes.order_id,
-    changes.known_at,
     changes.attempts_change,
     changes.failures_change,
-    parties.customer_id,
-    parties.zone_id,
-    parties.tenant_id
+    parties.party.customer_id,
+    parties.party.zone_id,
+    parties.party.tenant_id,
+    -- a report may come before its order: it says nothing of a customer until the order is known
+    greatest(changes.changed_at, parties.order_known_at) as known_at
 from changes
 inner join parties
     on changes.source = parties.source and changes.order_id = parties.order_id

@@ -1,9 +1,10 @@
 with events as (
     select
         *,
-        coalesce(stop_id, order_id || '-1') as stop_key
+        coalesce(stop_id, order_id || '-' || coalesce(attempt, 1)) as stop_key,
+        event_type in ('delivered', 'attempt_failed', 'partially_delivered', 'diverted') as concludes
     from {{ ref('stg_delivery_events') }}
-    where order_id is not null and {{ in_range('service_date') }}
+    where order_id is not null
 ),
 
 stops as (
@@ -12,7 +13,7 @@ stops as (
         stop_key as stop_id,
         min(order_id) as order_id,
         cast(min(coalesce(attempt, 1)) as bigint) as attempt,
-        min(service_date) as service_date,
+        arg_max(service_date, (event_time, event_id)) filter (where concludes) as service_date,
         max(driver_id) as driver_id,
         max(vehicle_id) as vehicle_id,
         max(fleet_id) as fleet_id,
@@ -22,26 +23,37 @@ stops as (
         min(event_time) filter (where event_type = 'tender_accepted') as accepted_at,
         min(event_time) filter (where event_type = 'arrived') as arrived_at,
         min(event_time) filter (where event_type = 'service_started') as service_started_at,
-        max(event_time) filter (where event_type in ('delivered', 'attempt_failed')) as concluded_at,
-        arg_max(event_type, event_time)
-        filter (where event_type in ('delivered', 'attempt_failed')) as concluding_event,
-        arg_max(exception_class, event_time) filter (where event_type = 'attempt_failed') as exception_class,
-        arg_max(failure_reason, event_time) filter (where event_type = 'attempt_failed') as failure_reason,
+        max(event_time) filter (where concludes) as concluded_at,
+        arg_max(event_type, (event_time, event_id)) filter (where concludes) as concluding_event,
+        arg_max(exception_class, (event_time, event_id)) filter (where event_type = 'attempt_failed')
+            as exception_class,
+        arg_max(failure_reason, (event_time, event_id)) filter (where event_type = 'attempt_failed')
+            as failure_reason,
         min(planned_time) as planned_time,
-        max(ingest_time) filter (where event_type in ('delivered', 'attempt_failed')) as label_time
+        max(ingest_time) filter (where concludes) as label_time
     from events
     group by source, stop_key
+),
+
+promises as (
+    {{
+        latest(
+            source('raw', 'orders'),
+            ['source', 'order_id'],
+            '(source, order_id) in (select source, order_id from stops)',
+        )
+    }}
 ),
 
 promised as (
     select
         stops.*,
-        orders.window_end,
+        promises.window_end,
         coalesce(stops.service_started_at, stops.arrived_at, stops.concluded_at) as started_at
     from stops
-    left join {{ ref('stg_orders') }} as orders
-        on stops.source = orders.source and stops.order_id = orders.order_id
-    where stops.concluding_event is not null
+    left join promises
+        on stops.source = promises.source and stops.order_id = promises.order_id
+    where stops.concluding_event is not null and {{ in_range('stops.service_date') }}
 )
 
 select
@@ -64,7 +76,7 @@ select
     failure_reason,
     planned_time,
     label_time,
-    case when concluding_event = 'delivered' then 'delivered' else 'failed' end as outcome,
+    case when concluding_event = 'attempt_failed' then 'failed' else concluding_event end as outcome,
     started_at > window_end as late,
     cast(date_diff('second', planned_time, coalesce(arrived_at, concluded_at)) as bigint) as arrival_error_s,
     cast(date_diff('second', service_started_at, concluded_at) as bigint) as service_s

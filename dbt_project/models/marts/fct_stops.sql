@@ -3,28 +3,30 @@ with orders as (
     where {{ in_range('service_date') }}
 ),
 
+events as (
+    {{
+        latest(
+            source('raw', 'delivery_events'),
+            ['source', 'event_id'],
+            touched_orders(source('raw', 'orders')),
+        )
+    }}
+),
+
 attempts as (
     select
         source,
         order_id,
         coalesce(attempt, 1) as attempt,
         max(stop_id) as stop_id
-    from {{ ref('stg_delivery_events') }}
+    from events
     where order_id is not null
     group by source, order_id, coalesce(attempt, 1)
-),
-
-cut_offs as (
-    select
-        source,
-        order_id,
-        as_of
-    from {{ ref('int_orders_as_of') }}
 )
 
 select
     orders.source,
-    coalesce(attempts.stop_id, orders.order_id || '-1') as stop_id,
+    coalesce(attempts.stop_id, orders.order_id || '-' || coalesce(attempts.attempt, 1)) as stop_id,
     orders.order_id,
     cast(coalesce(attempts.attempt, 1) as bigint) as attempt,
     orders.service_date,
@@ -53,5 +55,5 @@ select
 from orders
 left join attempts
     on orders.source = attempts.source and orders.order_id = attempts.order_id
-left join cut_offs
+left join {{ ref('int_orders_as_of') }} as cut_offs
     on orders.source = cut_offs.source and orders.order_id = cut_offs.order_id

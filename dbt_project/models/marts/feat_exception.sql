@@ -1,7 +1,9 @@
 with orders as (
     select
         *,
-        date_trunc('hour', coalesce(window_start, cast(service_date as timestamptz) + interval 12 hour)) as weather_hour
+        date_trunc(
+            'hour', coalesce(window_start, cast(service_date as timestamptz) + interval 12 hour)
+        ) as weather_hour
     from {{ ref('int_orders_as_of') }}
     where {{ in_range('service_date') }}
 ),
@@ -30,47 +32,39 @@ with_zone as (
             with_customer.source = history.source
             and with_customer.zone_id = history.zone_id
             and with_customer.as_of >= history.known_at
-),
-
-with_weather as (
-    select
-        with_zone.*,
-        weather.precipitation_mm as forecast_precipitation_mm,
-        weather.temperature_c as forecast_temperature_c
-    from with_zone
-    asof left join {{ source('raw', 'weather') }} as weather
-        on
-            with_zone.source = weather.source
-            and with_zone.depot_id = weather.depot_id
-            and with_zone.weather_hour = weather.target_time
-            and with_zone.as_of >= weather.ingest_time
 )
 
 select
-    source,
-    order_id || '-1' as stop_id,
-    order_id,
-    service_date,
-    as_of,
-    customer_id,
-    zone_id,
-    tenant_id,
-    depot_id,
-    cast(customer_attempts as bigint) as customer_attempts,
-    cast(customer_failures as bigint) as customer_failures,
-    (customer_failures + 0.5) / (customer_attempts + 10.0) as customer_failure_rate,
-    cast(zone_attempts as bigint) as zone_attempts,
-    (zone_failures + 2.0) / (zone_attempts + 40.0) as zone_failure_rate,
-    cast(isodow(service_date) as bigint) as weekday,
-    cast(hour(window_start at time zone timezone) as bigint) as window_start_hour,
-    date_diff('minute', window_start, window_end) / 60.0 as window_hours,
-    mass_g,
-    volume_ml,
-    parcels,
-    service_s,
-    lat,
-    lon,
-    required_certifications is not null as needs_certification,
-    forecast_precipitation_mm,
-    forecast_temperature_c
-from with_weather
+    with_zone.source,
+    with_zone.order_id || '-1' as stop_id,
+    with_zone.order_id,
+    with_zone.service_date,
+    with_zone.as_of,
+    with_zone.customer_id,
+    with_zone.zone_id,
+    with_zone.tenant_id,
+    with_zone.depot_id,
+    cast(with_zone.customer_attempts as bigint) as customer_attempts,
+    cast(with_zone.customer_failures as bigint) as customer_failures,
+    cast((with_zone.customer_failures + 0.5) / (with_zone.customer_attempts + 10.0) as double) as customer_failure_rate,
+    cast(with_zone.zone_attempts as bigint) as zone_attempts,
+    cast((with_zone.zone_failures + 2.0) / (with_zone.zone_attempts + 40.0) as double) as zone_failure_rate,
+    cast(isodow(with_zone.service_date) as bigint) as weekday,
+    cast(hour(with_zone.window_start at time zone with_zone.timezone) as bigint) as window_start_hour,
+    cast(date_diff('minute', with_zone.window_start, with_zone.window_end) / 60.0 as double) as window_hours,
+    with_zone.mass_g,
+    with_zone.volume_ml,
+    with_zone.parcels,
+    with_zone.service_s,
+    with_zone.lat,
+    with_zone.lon,
+    with_zone.required_certifications is not null as needs_certification,
+    forecasts.precipitation_mm as forecast_precipitation_mm,
+    forecasts.temperature_c as forecast_temperature_c
+from with_zone
+left join {{ ref('int_forecasts_as_of') }} as forecasts
+    on
+        with_zone.source = forecasts.source
+        and with_zone.depot_id = forecasts.depot_id
+        and with_zone.as_of = forecasts.as_of
+        and with_zone.weather_hour = forecasts.weather_hour

@@ -1,1 +1,8 @@
-{{ latest(source('raw', 'delivery_events'), ['source', 'event_id']) }}
+{{ config(materialized='ephemeral') }}
+{{
+    latest(
+        source('raw', 'delivery_events'),
+        ['source', 'event_id'],
+        touched_orders(source('raw', 'delivery_events')),
+    )
+}}

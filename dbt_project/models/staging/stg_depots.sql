@@ -1,1 +1,1 @@
-{{ latest(source('raw', 'depots'), ['source', 'depot_id']) }}
+{{ history(source('raw', 'depots'), ['source', 'depot_id']) }}

@@ -1,1 +1,1 @@
-{{ latest(source('raw', 'drivers'), ['source', 'driver_id']) }}
+{{ history(source('raw', 'drivers'), ['source', 'driver_id']) }}

@@ -1,1 +1,1 @@
-{{ latest(source('raw', 'fleets'), ['source', 'fleet_id']) }}
+{{ history(source('raw', 'fleets'), ['source', 'fleet_id']) }}

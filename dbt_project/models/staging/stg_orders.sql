@@ -1,1 +1,2 @@
-{{ latest(source('raw', 'orders'), ['source', 'order_id']) }}
+{{ config(materialized='ephemeral') }}
+{{ latest(source('raw', 'orders'), ['source', 'order_id'], touched_orders(source('raw', 'orders'))) }}

@@ -1,1 +1,1 @@
-{{ latest(source('raw', 'vehicles'), ['source', 'vehicle_id']) }}
+{{ history(source('raw', 'vehicles'), ['source', 'vehicle_id']) }}
