@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 from domain.errors import FivefoldError
 from orchestration import settings
 from orchestration.dagster_home import prepare_dagster_home
+from orchestration.progress import Steps
 
-Say = Callable[[str], None]
+DEMO_STEPS = 9
 
 
-def run_demo(home: Path, say: Say) -> dict[str, Any]:
+def run_demo(home: Path, steps: Steps) -> dict[str, Any]:
     """Play the city's history, ingest it, learn from it, plan the next day, play that day, and account for it.
 
     Raises:
@@ -27,18 +27,18 @@ def run_demo(home: Path, say: Say) -> dict[str, Any]:
 
     city, landing = City(load_scenario()), home / "landing" / "demo"
     first, day = settings.FIRST_DAY, settings.planned_day()
-    say(f"the city plays {settings.HISTORY_DAYS} days from {first}")
+    steps(f"the city plays {settings.HISTORY_DAYS} days from {first}")
     write_landing(city, landing, first, settings.HISTORY_DAYS)
     write_tables(landing, day.isoformat(), city.day_before(day))
-    materialise(["ingestion"], None, say, "ingest and validate (Great Expectations)")
-    materialise(["features"], (first, day), say, "features as of each cut-off (dbt)")
-    materialise(["learning"], None, say, "train the predictors (LightGBM, River)")
-    materialise(["prediction"], (day, day), say, f"predict {day}")
-    materialise(["planning"], (day, day), say, f"plan {day} for all fleets")
-    return _play_and_account(home, city, day, landing, say)
+    materialise(["ingestion"], None, steps, "ingest and validate (Great Expectations)")
+    materialise(["features"], (first, day), steps, "features as of each cut-off (dbt)")
+    materialise(["learning"], None, steps, "train the predictors (LightGBM, River)")
+    materialise(["prediction"], (day, day), steps, f"predict {day}")
+    materialise(["planning"], (day, day), steps, f"plan {day} for all fleets")
+    return _play_and_account(home, city, day, landing, steps)
 
 
-def materialise(groups: list[str], days: tuple[date, date] | None, say: Say, title: str) -> None:
+def materialise(groups: list[str], days: tuple[date, date] | None, steps: Steps, title: str) -> None:
     """Run the assets of ``groups`` for a range of service dates as one Dagster run, recorded in the workspace.
 
     Raises:
@@ -48,7 +48,7 @@ def materialise(groups: list[str], days: tuple[date, date] | None, say: Say, tit
 
     from orchestration.assets import ASSETS, RESOURCES
 
-    say(title)
+    steps(title)
     tags = {"fivefold/kind": "demo"}
     if days is not None:
         tags["dagster/asset_partition_range_start"] = days[0].isoformat()
@@ -79,7 +79,7 @@ def _reason(result: Any) -> str:
     return "the run failed"
 
 
-def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) -> dict[str, Any]:
+def _play_and_account(home: Path, city: Any, day: Any, landing: Path, steps: Steps) -> dict[str, Any]:
     from orchestration.lake import Lake
     from simulation.landing import write_tables
 
@@ -90,10 +90,10 @@ def _play_and_account(home: Path, city: Any, day: Any, landing: Path, say: Say) 
             "where stops.source = 'demo' and stops.service_date = ?",
             [day],
         )
-    say(f"the city runs {day} by the plan")
+    steps(f"the city runs {day} by the plan")
     write_tables(landing, f"{day.isoformat()}-played", {"delivery_events": city.play(day, stops)})
-    materialise(["ingestion"], None, say, "ingest the outcomes")
-    materialise(["features"], (day, day), say, "outcomes into features")
+    materialise(["ingestion"], None, steps, "ingest the outcomes")
+    materialise(["features"], (day, day), steps, "outcomes into features")
     with Lake.open(home) as lake:
         plans = lake.query("select * from plan.plans where source = 'demo' and service_date = ?", [day])
         fleets = lake.query(

@@ -9,6 +9,8 @@ import click
 
 from orchestration.cli.options import data_folder, fivefold_command
 
+PLAN_KEYS = ("date", "served", "unserved", "cost_minor", "km", "vehicles", "verified")
+
 
 @fivefold_command(
     "The whole loop: a generated city without SOURCE; with it, a real source: its days planned and verified where it "
@@ -20,65 +22,97 @@ def command(source: str, seconds: float, data: Path | None, home: Path) -> Any:
     import time
 
     started = time.monotonic()
-
-    def say(line: str) -> None:
-        click.secho(f"[{time.monotonic() - started:6.1f} s] ", fg="cyan", nl=False, err=True)
-        click.echo(line, err=True)
-
-    result = _city(home, say) if source == "demo" else _real(source, seconds, data, home, say)
+    result = _city(home) if source == "demo" else _real(source, seconds, data, home)
     result["seconds"] = round(time.monotonic() - started, 1)
-
-    def show() -> None:
-        for key, value in result.items():
-            if isinstance(value, list):
-                for row in value:
-                    click.echo("    " + "  ".join(f"{name} {one}" for name, one in row.items()))
-            elif not isinstance(value, dict):
-                click.echo(f"{key:>30}  {value}")
-        click.echo(f"\nNext: fivefold --home {home} ui")
-
-    return result, show
+    return result, lambda: _show(result, home)
 
 
-def _city(home: Path, say: Any) -> dict[str, Any]:
-    from orchestration.runner import run_demo
+def _city(home: Path) -> dict[str, Any]:
+    from orchestration.progress import Steps
+    from orchestration.runner import DEMO_STEPS, run_demo
 
-    return {"source": "demo", **run_demo(home, say)}
+    with Steps(DEMO_STEPS, home / "logs" / "demo.log") as steps:
+        return {"source": "demo", **run_demo(home, steps)}
 
 
-def _real(source: str, seconds: float, data: Path | None, home: Path, say: Any) -> dict[str, Any]:
+def _real(source: str, seconds: float, data: Path | None, home: Path) -> dict[str, Any]:
     from orchestration.evaluation import evaluate_source
     from orchestration.ingestion import ingest, load_mapping
     from orchestration.lake import Lake
-    from orchestration.planning import plan_day, publish
+    from orchestration.progress import Steps
 
     mapping = load_mapping(source)
     folder = data_folder(mapping.name, data, home)
-    with Lake.open(home) as lake:
-        report = ingest(lake, mapping, folder, progress=say).summary()
+    plans, learns = "shifts" in mapping.tables, mapping.evaluation
+    with Steps(1 + bool(plans) + bool(learns), home / "logs" / "demo.log") as steps, Lake.open(home) as lake:
+        steps(f"ingest {source} and validate it")
+        report = ingest(lake, mapping, folder, progress=steps.note).summary()
         result: dict[str, Any] = {
             "source": source,
             "ingested": {key: value for key, value in report.items() if key != "tables"},
         }
-        if "shifts" in mapping.tables:
-            result["days"] = []
-            dates = lake.query(
-                "select distinct service_date as day from raw.orders where source = ? order by 1", [source]
-            )["day"]
-            for day in dates:
-                planned = plan_day(lake, source, day, seconds=seconds)
-                publish(lake, planned)
-                path = planned.write_csv(home / "reports" / f"plan-{source}-{day}.csv")
-                keys = ("date", "served", "unserved", "cost_minor", "km", "vehicles", "verified")
-                result["days"].append({**{key: planned.metadata[key] for key in keys}, "plan": str(path)})
-                say(
-                    f"{day}: {planned.metadata['served']} served, {planned.metadata['unserved']} unserved, "
-                    f"{planned.metadata['km']:.0f} km, {planned.metadata['vehicles']} vehicles"
-                )
-        if mapping.evaluation:
-            say("train and score")
+        if plans:
+            steps("plan every day for all fleets, and verify it")
+            result["days"] = _plan_days(lake, source, seconds, home, steps)
+        if learns:
+            steps("train on the past, score the future")
             result["evaluation"] = evaluate_source(lake, mapping)
     return result
+
+
+def _plan_days(lake: Any, source: str, seconds: float, home: Path, steps: Any) -> list[dict[str, Any]]:
+    from orchestration.planning import plan_day, publish
+    from orchestration.report import write_day_report
+
+    days = []
+    dates = lake.query("select distinct service_date as day from raw.orders where source = ? order by 1", [source])
+    for day in dates["day"]:
+        planned = plan_day(lake, source, day, seconds=seconds)
+        publish(lake, planned)
+        path = planned.write_csv(home / "reports" / f"plan-{source}-{day}.csv")
+        page = write_day_report(lake, source, day, home / "reports")
+        metadata = planned.metadata
+        days.append({**{key: metadata[key] for key in PLAN_KEYS}, "plan": str(path), "report": str(page)})
+        steps.note(
+            f"{day}: {metadata['served']} served, {metadata['unserved']} unserved, {metadata['km']:.0f} km, "
+            f"{metadata['vehicles']} vehicles"
+        )
+    return days
+
+
+def _show(result: dict[str, Any], home: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for title, rows in (("Fleets", result.get("fleets")), ("Days", result.get("days"))):
+        if not rows:
+            continue
+        names = [name for name in rows[0] if name not in {"plan", "report"}]
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for name in names:
+            table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+        for row in rows:
+            table.add_row(*(_text(row[name]) for name in names))
+        console.print(table)
+    values = {**result, **(result.get("evaluation") or {})}
+    table = Table(show_header=False, box=None)
+    for name, value in values.items():
+        if not isinstance(value, dict | list):
+            table.add_row(name.replace("_", " "), _text(value))
+    console.print(table)
+    page = result.get("report") or (result["days"][0]["report"] if result.get("days") else None)
+    if page:
+        console.print(f"\nThe page of the planned day: [bold]{Path(page).as_uri()}[/bold]", soft_wrap=True)
+    console.print(f"The Dagster UI:              [bold]fivefold --home {home} ui[/bold]", soft_wrap=True)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.3f}" if isinstance(value, float) else str(value)
 
 
 command = click.option("--source", default="demo", show_default=True, help="Mapping to run.")(command)
