@@ -67,6 +67,11 @@ def solver_seconds() -> float:
     return seconds
 
 
+def reports_url() -> str:
+    """Where ``fivefold ui`` serves the pages of the planned days (``FIVEFOLD_REPORTS_URL``)."""
+    return os.environ.get("FIVEFOLD_REPORTS_URL", "http://127.0.0.1:3001").rstrip("/")
+
+
 def planned_day() -> date:
     """The demo's tomorrow."""
     return FIRST_DAY + timedelta(days=HISTORY_DAYS)

@@ -63,7 +63,7 @@ def daily_plan(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
                 planned.write_csv(reports / f"plan-{settings.source()}-{key}.csv")
             )
             page = write_day_report(lake, settings.source(), date.fromisoformat(key), reports)
-            metadata["report"] = dg.MetadataValue.url(page.as_uri())
+            metadata["report"] = dg.MetadataValue.url(f"{settings.reports_url()}/{page.name}")
             metadata["map"] = picture(route_map_png(planned.frames), f"routes of {key}")
     header = ["date", "served", "unserved", "routes", "km", "cost", "solver s"]
     return dg.MaterializeResult(

@@ -1,4 +1,4 @@
-"""``fivefold ui``: the Dagster UI with its daemon, on this workspace."""
+"""``fivefold ui``: the Dagster UI with its daemon, on this workspace, and the pages of its planned days."""
 
 from __future__ import annotations
 
@@ -14,22 +14,41 @@ from orchestration.cli.options import DEFAULT_HOME
 
 
 @click.command(
-    help="Open the Dagster UI (assets, runs, schedules, sensors) on this workspace; Ctrl-C ends it.\n\n"
-    "\b\nExample:\n  fivefold ui --port 3000",
+    help="Open the Dagster UI (assets, runs, schedules, sensors) on this workspace, and serve the pages of its planned "
+    "days beside it; Ctrl-C ends both.\n\n\b\nExample:\n  fivefold ui --port 3000",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option("--home", type=click.Path(file_okay=False), default=None, help="Workspace.  [default: .fivefold]")
+@click.option("--source", default=None, help="Mapping the assets work on.  [default: $FIVEFOLD_SOURCE or demo]")
 @click.option("--port", default=3000, show_default=True, help="Port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--reports-port", default=None, type=int, help="Port of the pages.  [default: the port after]")
 @click.pass_context
-def command(ctx: click.Context, home: str | None, port: int, host: str) -> None:
+def command(
+    ctx: click.Context, home: str | None, source: str | None, port: int, host: str, reports_port: int | None
+) -> None:
     from orchestration.dagster_home import prepare_dagster_home
+    from orchestration.report.server import serve_reports
 
     folder = Path(home or (ctx.obj or {}).get("home") or DEFAULT_HOME).resolve()
     dagster_home = prepare_dagster_home(folder)
     root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "FIVEFOLD_HOME": str(folder)}
+    reports_port = reports_port or port + 1
+    try:
+        serve_reports(folder / "reports", reports_port, host)
+    except OSError as error:
+        raise click.ClickException(f"port {reports_port} is taken ({error.strerror}); choose --reports-port") from None
+    pages = f"http://{host}:{reports_port}"
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(dagster_home),
+        "FIVEFOLD_HOME": str(folder),
+        "FIVEFOLD_REPORTS_URL": pages,
+    }
+    if source:
+        environment["FIVEFOLD_SOURCE"] = source
     click.echo(f"Dagster UI of {folder}: http://{host}:{port}   (Ctrl-C ends it)")
+    click.echo(f"Pages of the planned days: {pages}")
     process = subprocess.Popen(
         [
             str(Path(sys.executable).with_name("dagster")),
@@ -50,8 +69,10 @@ def command(ctx: click.Context, home: str | None, port: int, host: str) -> None:
     try:
         sys.exit(process.wait())
     except (KeyboardInterrupt, SystemExit):
-        os.killpg(process.pid, signal.SIGINT)
         try:
+            os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=10)
+        except ProcessLookupError:
+            pass
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
