@@ -5,7 +5,8 @@ is wrong with it.
 """
 
 from orchestration.ingestion.doctor import Finding, diagnose
-from orchestration.ingestion.loading import IngestReport, ingest
+from orchestration.ingestion.loading import ingest
 from orchestration.ingestion.mapping import Mapping, load_mapping
+from orchestration.ingestion.report import IngestReport
 
 __all__ = ["Finding", "IngestReport", "Mapping", "diagnose", "ingest", "load_mapping"]

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 
 import duckdb
-import pandas as pd
 
 from domain.errors import MappingError
 from domain.tables import Column, ColumnType, Table
 from orchestration.ingestion.mapping import Mapping, TableMapping, Value, unit_factor
+from orchestration.ingestion.rules import RowRule, flag_rule
+from orchestration.ingestion.safety import tolerant
+
+MAPPED = "_mapped"
+LARGEST_NUMBER = "1e15"
+NATIVE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "DOUBLE")
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """``frame``: canonical columns, ``_row``, ``_file`` and one boolean column a check (true = fine).
+    """The temporary table ``_mapped``: canonical columns, ``_n`` (row of the input's table), ``_row`` and ``_file``
 
-    ``checks``: name of the boolean column -> (rule, field, message).
+    (where the row stands), and one boolean column a rule of the mapping (true = fine).
     """
 
-    frame: pd.DataFrame
-    checks: dict[str, tuple[str, str | None, str]]
+    columns: tuple[str, ...]
+    rules: tuple[RowRule, ...]
 
 
 def map_rows(connection: duckdb.DuckDBPyConnection, mapping: Mapping, table: Table, part: TableMapping) -> Mapped:
@@ -30,53 +37,71 @@ def map_rows(connection: duckdb.DuckDBPyConnection, mapping: Mapping, table: Tab
         MappingError: an expression cannot be evaluated; names the column.
     """
     where = f"sources/{mapping.name}.yml: {table.name}"
-    numbered = f'(select *, row_number() over () as _line from "{part.input}")'
-    has = {row[0] for row in connection.execute(f'describe "{part.input}"').fetchall()}
-    row, file = ("_row" if "_row" in has else "_line"), ("_file" if "_file" in has else f"'{part.input}'")
-    selected = [f"cast({row} as bigint) as _row", f"{file} as _file"]
-    checks: dict[str, tuple[str, str | None, str]] = {}
+    given = {row[0] for row in connection.execute(f'describe "{part.input}"').fetchall()}
+    row = "cast(_row as bigint)" if "_row" in given else "rowid + 1"
+    file = "_file" if "_file" in given else f"'{part.input}'"
+    raw = [f"rowid as _n, {row} as _row, {file} as _file"]
+    typed, flags, rules = ["_n, _row, _file"], ["*"], []
+    kinds = _kinds(connection, part, where)
     for name, value in part.columns.items():
         column = table.column(name)
-        _evaluate(connection, part, value.value, f"{where}.{name}")
-        typed = _typed(connection, mapping, part, column, value, f"{where}.{name}")
-        selected.append(f"{typed} as {name}")
-        if column.type not in (ColumnType.TEXT, ColumnType.JSON):
-            text = f"nullif(trim(cast(({value.value}) as varchar)), '')"
-            selected.append(f"({text} is null or {typed} is not null) as _type_{name}")
-            checks[f"_type_{name}"] = (f"{name}_is_{column.type}", name, f"the value is not a {column.type}")
+        expression, attempts = tolerant(value.value)
+        raw.append(f"({expression}) as {name}")
+        converted = _typed(mapping, column, value, kinds[name], f"{where}.{name}")
+        typed.append(f"{converted} as {name}")
+        if conversion := _conversion_flag(column, kinds[name]):
+            typed.append(f"({_given(name)} is null or {converted} is not null) as _type_{name}")
+            rules.append(flag_rule(f"{name}_is_{column.type}", name, conversion, f"_type_{name}"))
+        for number, attempt in enumerate(attempts):
+            flag = f"_cast_{name}_{number}"
+            raw.append(f"({_given(f'({attempt.operand})')} is null or ({attempt.converted}) is not null) as {flag}")
+            typed.append(flag)
+            rules.append(
+                flag_rule(f"{name}_is_{column.type}", name, f"{attempt.operand} is not a {attempt.kind}", flag)
+            )
     for number, rule in enumerate(part.rules):
-        _evaluate(connection, part, rule.condition, f"{where}.rules.{rule.name}")
-        selected.append(f"coalesce(({rule.condition}), true) as _rule_{number}")
-        checks[f"_rule_{number}"] = (rule.name, rule.field, rule.message)
-    sql = f"select {', '.join(selected)} from {numbered} where {part.where or 'true'}"
+        raw.append(f"coalesce(({tolerant(rule.condition)[0]}), true) as _rule_{number}")
+        typed.append(f"_rule_{number}")
+        rules.append(flag_rule(rule.name, rule.field, rule.message, f"_rule_{number}"))
+    condition = tolerant(part.where)[0] if part.where else "true"
+    sql = (
+        f"create or replace temp table {MAPPED} as select {', '.join(flags)} from (select {', '.join(typed)} from "
+        f'(select {", ".join(raw)} from "{part.input}" where {condition}) as r) as t'
+    )
     try:
-        frame = connection.execute(sql).to_arrow_table().to_pandas()
+        connection.execute(sql)
     except duckdb.Error as error:
         raise MappingError(f"{where}: {str(error).splitlines()[0]}") from error
-    for check in checks:
-        frame[check] = frame[check].astype(bool)
-    return Mapped(frame, checks)
+    return Mapped(tuple(part.columns), tuple(rules))
 
 
-def _evaluate(connection: duckdb.DuckDBPyConnection, part: TableMapping, expression: str, where: str) -> None:
-    """Try an expression on no rows: a missing column is named with the nearest one that exists."""
+def _kinds(connection: duckdb.DuckDBPyConnection, part: TableMapping, where: str) -> dict[str, str]:
+    """DuckDB type of every expression of a part; a missing column is named with the nearest one that exists."""
+    checks = {
+        **{name: value.value for name, value in part.columns.items()},
+        **{f"rules.{rule.name}": rule.condition for rule in part.rules},
+        **({"where": part.where} if part.where else {}),
+    }
+    selected = ", ".join(f"({tolerant(text)[0]}) as c{number}" for number, text in enumerate(checks.values()))
     try:
-        connection.execute(f'select ({expression}) from "{part.input}" limit 0')
+        found = connection.execute(f'describe select {selected} from "{part.input}"').fetchall()
     except duckdb.Error as error:
-        raise MappingError(f"{where}: {_missing_column(connection, part, error)}") from error
+        for name, text in checks.items():
+            try:
+                connection.execute(f'describe select ({tolerant(text)[0]}) from "{part.input}"')
+            except duckdb.Error as own:
+                raise MappingError(f"{where}.{name}: {_missing_column(connection, part, own)}") from own
+        raise MappingError(f"{where}: {str(error).splitlines()[0]}") from error
+    return {name: row[1] for name, row in zip(checks, found, strict=True)}
 
 
 def _missing_column(connection: duckdb.DuckDBPyConnection, part: TableMapping, error: duckdb.Error) -> str:
-    import difflib
-    import re
-
     text = str(error).splitlines()[0]
     found = re.search(r'Referenced column "([^"]+)"', text)
     if not found:
         return text
-    columns = [
-        row[0] for row in connection.execute(f'describe "{part.input}"').fetchall() if not row[0].startswith("_")
-    ]
+    described = connection.execute(f'describe "{part.input}"').fetchall()
+    columns = [row[0] for row in described if not row[0].startswith("_")]
     # the column that was meant is most likely one that nothing else reads
     used = " ".join(value.value for value in part.columns.values())
     free = [column for column in columns if column not in used]
@@ -85,30 +110,70 @@ def _missing_column(connection: duckdb.DuckDBPyConnection, part: TableMapping, e
     return f"column {found.group(1)!r} is not in {part.input}; it has {', '.join(columns[:12])}.{hint}"
 
 
-def _typed(
-    connection: duckdb.DuckDBPyConnection,
-    mapping: Mapping,
-    part: TableMapping,
-    column: Column,
-    value: Value,
-    where: str,
-) -> str:
-    expression = f"({value.value})"
-    text = f"nullif(trim(cast({expression} as varchar)), '')"
-    if column.type in (ColumnType.TEXT, ColumnType.JSON):
-        return text
-    if column.type in (ColumnType.NUMBER, ColumnType.INTEGER):
-        factor = 1.0 if value.unit is None else unit_factor(column.name, value.unit, where)
-        number = f"try_cast({text} as double)"
-        finite = f"case when isfinite({number}) and abs({number}) < 1e15 then {number} * {factor!r} end"
-        return finite if column.type is ColumnType.NUMBER else f"cast(round({finite}) as bigint)"
-    if column.type is ColumnType.BOOLEAN:
-        return f"try_cast({text} as boolean)"
-    parsed = f"try_strptime({text}, '{value.format}')" if value.format else None
-    if column.type is ColumnType.DATE:
-        return f"cast({parsed} as date)" if parsed else f"try_cast({text} as date)"
-    kind = connection.execute(f'select typeof({expression}) from "{part.input}" limit 1').fetchone()
-    if parsed is None and kind is not None and kind[0] == "TIMESTAMP WITH TIME ZONE":
-        return expression
-    local = parsed or f"try_cast({text} as timestamp)"
-    return f"({local} at time zone '{mapping.timezone}')"
+def _given(name: str) -> str:
+    return f"nullif(trim(cast({name} as varchar)), '')"
+
+
+def _conversion_flag(column: Column, kind: str) -> str | None:
+    """Words for a value that cannot become the column's type; None where every value can."""
+    kept = {
+        ColumnType.DATE: ("DATE",),
+        ColumnType.TIMESTAMP: ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE"),
+        ColumnType.BOOLEAN: ("BOOLEAN",),
+        ColumnType.INTEGER: NATIVE_NUMBERS[:-2],
+        ColumnType.TEXT: (kind,),
+        ColumnType.JSON: (kind,),
+    }.get(column.type, NATIVE_NUMBERS[:-2])
+    return None if kind in kept else f"the value is not a {column.type}"
+
+
+def _typed(mapping: Mapping, column: Column, value: Value, kind: str, where: str) -> str:
+    """SQL of the column's type from the raw expression, which has the column's name; null where it cannot be."""
+    name, text = column.name, _given(column.name)
+    match column.type:
+        case ColumnType.TEXT | ColumnType.JSON:
+            return text
+        case ColumnType.BOOLEAN:
+            return name if kind == "BOOLEAN" else f"try_cast({text} as boolean)"
+        case ColumnType.NUMBER | ColumnType.INTEGER:
+            return _number(column, value, kind, where)
+        case ColumnType.DATE:
+            if kind == "DATE":
+                return name
+            return f"cast({_parsed(text, value)} as date)" if value.format else f"try_cast({text} as date)"
+        case _:
+            return _moment(name, value, kind, value.timezone or mapping.timezone)
+
+
+def _number(column: Column, value: Value, kind: str, where: str) -> str:
+    factor = 1.0 if value.unit is None else unit_factor(column.name, value.unit, where)
+    native = kind in NATIVE_NUMBERS
+    number = f"cast({column.name} as double)" if native else f"try_cast({_given(column.name)} as double)"
+    scaled = number if factor == 1.0 else f"{number} * {factor!r}"
+    finite = f"case when isfinite({number}) and abs({number}) < {LARGEST_NUMBER} then {scaled} end"
+    return finite if column.type is ColumnType.NUMBER else f"cast(round({finite}) as bigint)"
+
+
+def _moment(name: str, value: Value, kind: str, zone: str) -> str:
+    """A moment in UTC. A text that states its own offset keeps it; everything else is local time."""
+    text = _given(name)
+    if value.format:
+        own_offset = "%z" in value.format.lower()
+        return f"cast({_parsed(text, value)} as timestamptz)" if own_offset else _in_zone(_parsed(text, value), zone)
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return name
+    if kind in ("TIMESTAMP", "DATE"):
+        return _in_zone(f"cast({name} as timestamp)", zone)
+    offset = f"regexp_matches({text}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') and length({text}) > 12"
+    local = _in_zone(f"try_cast({text} as timestamp)", zone)
+    return f"case when {offset} then try_cast({text} as timestamptz) else {local} end"
+
+
+def _parsed(text: str, value: Value) -> str:
+    return f"try_strptime({text}, '{value.format}')"
+
+
+def _in_zone(local: str, zone: str) -> str:
+    if zone == "UTC":  # the session's zone, and much cheaper than a calendar
+        return f"cast({local} as timestamptz)"
+    return f"({local} at time zone '{zone}')"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from domain.errors import MappingError
 from domain.tables import RAW_TABLES, Table
-from orchestration.ingestion.safety import check_expression, check_query
+from orchestration.ingestion.safety import check_expression, check_query, check_statement
 from orchestration.sources import MAPPINGS, source_names
 
 ORIGIN_COLUMNS = {"source", "file_id", "retracted"}
@@ -27,16 +28,27 @@ UNITS: dict[str, dict[str, float]] = {
 """Suffix of a canonical column -> unit of the file -> factor."""
 
 
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is not an IANA time zone") from error
+    return value
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Input(_Strict):
-    """Files of one layout, or a database query."""
+    """Files of one layout, or a database query.
+
+    ``encoding`` of a CSV may be a list: every line is read in the first one that it is valid in.
+    """
 
     path: str | None = None
     format: Literal["csv", "jsonl", "parquet"] = "csv"
-    encoding: str = "utf-8"
+    encoding: tuple[str, ...] = ("utf-8",)
     delimiter: str = ","
     database: str | None = None
     query: str | None = None
@@ -49,6 +61,17 @@ class Input(_Strict):
             raise ValueError("database needs a query")
         return self
 
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def _known_encodings(cls, value: Any) -> Any:
+        names = tuple(value) if isinstance(value, list | tuple) else (value,)
+        for name in names:
+            try:
+                codecs.lookup(str(name))
+            except LookupError as error:
+                raise ValueError(f"{name!r} is not a known encoding") from error
+        return names
+
     @field_validator("path")
     @classmethod
     def _inside(cls, value: str | None) -> str | None:
@@ -58,11 +81,24 @@ class Input(_Strict):
 
 
 class Value(_Strict):
-    """How a canonical column comes from the file: an SQL expression, with its unit or time format."""
+    """How a canonical column comes from the file: an SQL expression, with its unit, time format or time zone."""
 
     value: str
     unit: str | None = None
     format: str | None = None
+    timezone: str | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return None if value is None else _zone(value)
+
+    @field_validator("format")
+    @classmethod
+    def _quoted(cls, value: str | None) -> str | None:
+        if value is not None and "'" in value:
+            raise ValueError("a time format holds no quotes")
+        return value
 
 
 class Rule(_Strict):
@@ -128,11 +164,7 @@ class Mapping(_Strict):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is not an IANA time zone") from error
-        return value
+        return _zone(value)
 
     @field_validator("tables", mode="before")
     @classmethod
@@ -187,6 +219,12 @@ def table_called(name: str) -> Table | None:
 
 def _check(mapping: Mapping, where: str) -> None:
     origins = set(mapping.inputs) | set(mapping.views)
+    for name in origins:
+        if not name.isidentifier():
+            raise MappingError(f"{where}: {name!r} cannot name an input or a view: letters, digits and _ only")
+    for name, one in mapping.inputs.items():
+        if one.query is not None:
+            check_statement(one.query, where=f"{where}: inputs.{name}.query")
     for name, query in mapping.views.items():
         check_query(query, allowed_tables=origins - {name}, where=f"{where}: views.{name}")
     for table_name, parts in mapping.tables.items():

@@ -1,158 +1,226 @@
-"""Every load is judged by Great Expectations: suites derived from ``domain.tables`` plus the source's own rules."""
+"""Every load is judged by Great Expectations: suites derived from ``domain.tables`` plus the source's own rules.
+
+Asking the library about every row of every column would cost minutes a year of data. So the database finds, in one
+pass, which rules each row breaks; rows that break the same rules form a group; and the library judges real rows: one
+of every group and, for every column with bounds, those that hold its smallest and its largest value. Its verdict is
+what counts for the group, and must agree with the database's: where the two differ the load stops.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import pandas as pd
 
-from domain.tables import Column, ColumnType, Table
+from domain.tables import ColumnType, Table
+from orchestration.ingestion.canonical import MAPPED, Mapped
+from orchestration.ingestion.rules import RowRule, flag_rule, position_flags, table_rules
 
-BROKEN_COLUMNS = ["_index", "rule", "field", "message"]
+JUDGED = "_judged"
+BITS = 60
+REGION_ROWS = 20
+"""So many positions tell where a source is, if it names no depot."""
+REGION_QUANTILES = (0.25, 0.75)
 
 
-def validate(table: Table, frame: pd.DataFrame, checks: dict[str, tuple[str, str | None, str]]) -> pd.DataFrame:
-    """Rows of ``frame`` that break a rule: position (``_index``), rule, field and the rule in words.
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the rows of ``_judged``: ``_repeated`` rows are there twice to the letter.
 
-    ``checks`` names boolean columns of ``frame`` that must be true. One row may break several rules.
+    ``rules``: those that some row breaks; ``broken_words``: the bit columns that are 0 where a row is good.
     """
+
+    rules: tuple[tuple[RowRule, str], ...]
+    words: tuple[str, ...]
+
+    @property
+    def is_good(self) -> str:
+        """SQL condition over ``_judged``."""
+        return " and ".join(["not _repeated", *(f"{word} = 0" for word in self.words)])
+
+    @property
+    def is_bad(self) -> str:
+        """SQL condition over ``_judged``."""
+        return f"not _repeated and ({' or '.join(f'{word} <> 0' for word in self.words)})"
+
+
+def warm_up() -> threading.Thread:
+    """Import the library beside the reading of files; it takes seconds."""
+    thread = threading.Thread(target=_library, daemon=True)
+    thread.start()
+    return thread
+
+
+def validate(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    mapped: Mapped,
+    references: Mapping[str, tuple[str, Sequence[str]]] | None = None,
+    region: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Judge the rows of ``_mapped``; leaves ``_judged``, the same rows with what they break.
+
+    ``references``: column -> (what it names, ids that exist); ``region``: where the source's depots are (lat_min, ...).
+    """
+    present = set(mapped.columns)
+    rules = [*table_rules(table, present), *mapped.rules]
+    flags = _more_flags(connection, present, references or {}, region or _region(connection, present))
+    rules.extend(flag_rule(rule, field, words, flag) for flag, (_, rule, field, words) in flags.items())
+    key = ", ".join(name for name in table.key if name != "source")
+    content = ", ".join(mapped.columns)
+    extra = "".join(f", {sql} as {flag}" for flag, (sql, *_) in flags.items())
+    words = [
+        " + ".join(
+            f"(case when coalesce({rule.sql}, true) then 0 else {1 << bit}::bigint end)"
+            for bit, rule in enumerate(rules[start : start + BITS])
+        )
+        for start in range(0, len(rules), BITS)
+    ]
+    # only rows that share their key can be there twice: the costly comparison is made for those alone
+    connection.execute(
+        f"""
+        create or replace temp table _twins as
+        select _n, row_number() over (partition by {content} order by _n) > 1 as _repeated
+        from {MAPPED} where ({key}) in (select ({key}) from {MAPPED} group by all having count(*) > 1)
+        """
+        if connection.execute(
+            f"select count(*) from (select 1 from {MAPPED} group by {key} having count(*) > 1)"
+        ).fetchone()
+        != (0,)
+        else "create or replace temp table _twins as select 0::bigint as _n, false as _repeated where false"
+    )
+    connection.execute(
+        f"""
+        create or replace temp table {JUDGED} as
+        select *, {", ".join(f"{word} as _b{number}" for number, word in enumerate(words))}
+        from (
+            select m.*, coalesce(_repeated, false) as _repeated, coalesce(_key_rows, 1) as _key_rows{extra}
+            from {MAPPED} as m left join _twins using (_n) left join (
+                select _n, count(*) filter (not _repeated) over (partition by {key}) as _key_rows
+                from {MAPPED} join _twins using (_n)
+            ) as k using (_n)
+        ) as t
+        """
+    )
+    names = tuple(f"_b{number}" for number in range(len(words)))
+    return Verdict(_judged(connection, table, rules, names), names)
+
+
+def _more_flags(
+    connection: duckdb.DuckDBPyConnection,
+    present: set[str],
+    references: Mapping[str, tuple[str, Sequence[str]]],
+    region: Mapping[str, float] | None,
+) -> dict[str, tuple[str, str, str, str]]:
+    flags = position_flags(present, region)
+    for column, (noun, ids) in references.items():
+        if column in present and len(ids):
+            connection.execute(f"create or replace temp table _known_{column} as select unnest(?) as id", [list(ids)])
+            flags[f"_ref_{column}"] = (
+                f"({column} is null or {column} in (select id from _known_{column}))",
+                f"{column}_is_known",
+                column,
+                f"there is no such {noun}",
+            )
+    return flags
+
+
+def _region(connection: duckdb.DuckDBPyConnection, present: set[str]) -> dict[str, float] | None:
+    """Where most of the rows are, if there are enough to tell."""
+    if not {"lat", "lon"} <= present:
+        return None
+    low, high = REGION_QUANTILES
+    found = connection.execute(
+        f"select count(*), quantile_cont(lat, {low}), quantile_cont(lat, {high}), quantile_cont(lon, {low}), "
+        f"quantile_cont(lon, {high}) from {MAPPED} where lat is not null and lon is not null and (lat <> 0 or lon <> 0)"
+    ).fetchone()
+    if found is None or found[0] < REGION_ROWS:
+        return None
+    return dict(zip(("lat_min", "lat_max", "lon_min", "lon_max"), found[1:], strict=True))
+
+
+def _judged(
+    connection: duckdb.DuckDBPyConnection, table: Table, rules: list[RowRule], words: tuple[str, ...]
+) -> tuple[tuple[RowRule, str], ...]:
+    """The rules that rows break, with the condition that finds those rows; asserted by Great Expectations."""
+    groups, good = ", ".join(words), " and ".join(f"{word} = 0" for word in words)
+    bounded = [
+        column.name
+        for column in table.columns
+        if any(rule.name == f"{column.name}_in_range" for rule in rules) and column.type is not ColumnType.DATE
+    ]
+    extremes = "".join(f" union select {f}(_n, {name}) from good" for name in bounded for f in ("arg_min", "arg_max"))
+    chosen = connection.execute(
+        f"""
+        with kept as (from {JUDGED} where not _repeated), good as (from kept where {good})
+        select * from {JUDGED} where _n in (select min(_n) from kept group by {groups}{extremes}) order by _n
+        """
+    ).to_arrow_table()
+    frame = chosen.to_pandas()
     if frame.empty:
-        return pd.DataFrame(columns=BROKEN_COLUMNS)
-    rules = [*_table_rules(table, frame), *_check_rules(checks)]
-    frame = frame.reset_index(drop=True)
-    frame["_index"] = frame.index
-    results = _run(table.name, frame, [expectation for expectation, *_ in rules])
-    broken = [
-        {"_index": index, "rule": rule, "field": field, "message": message}
-        for (_, rule, field, message), indices in zip(rules, results, strict=True)
-        for index in indices
-    ]
-    return pd.DataFrame(broken, columns=BROKEN_COLUMNS)
-
-
-def suite_of(table: Table) -> list[tuple[str, str | None, str]]:
-    """The rules derived from a table, as (rule, field, words), for docs and checks."""
-    frame = pd.DataFrame(columns=list(table.column_names))
-    return [(rule, field, message) for _, rule, field, message in _table_rules(table, frame)]
-
-
-def _table_rules(table: Table, frame: pd.DataFrame) -> list[tuple[Any, str, str | None, str]]:
-    import great_expectations.expectations as gxe
-
-    rules: list[tuple[Any, str, str | None, str]] = []
-    for column in table.columns:
-        if column.name in frame.columns:
-            rules.extend(_column_rules(gxe, column))
-    for rule in table.rules:
-        if rule.first in frame.columns and rule.second in frame.columns:
-            rules.append(  # noqa: PERF401 - one rule a step reads better here
-                (
-                    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                        column_A=rule.second,
-                        column_B=rule.first,
-                        or_equal=True,
-                        ignore_row_if="either_value_is_missing",
-                    ),
-                    rule.name,
-                    rule.second,
-                    rule.meaning,
-                )
+        return ()
+    verdicts = _ask(table.name, frame, rules)
+    broken: list[tuple[RowRule, str]] = []
+    for number, (rule, rows) in enumerate(zip(rules, verdicts, strict=True)):
+        word, bit = words[number // BITS], 1 << (number % BITS)
+        expected = set(frame.index[(frame[word].astype("int64") & bit) != 0])
+        if expected != rows:
+            raise AssertionError(
+                f"{table.qualified_name}: {rule.name}: Great Expectations and the database disagree on "
+                f"rows {sorted(expected ^ rows)[:5]}"
             )
-    if all(name in frame.columns for name in table.key if name != "source"):
-        key = [name for name in table.key if name != "source"]
-        expectation = (
-            gxe.ExpectColumnValuesToBeUnique(column=key[0])
-            if len(key) == 1
-            else gxe.ExpectCompoundColumnsToBeUnique(column_list=key)
-        )
-        rules.append(
-            (
-                expectation,
-                "key_is_unique",
-                key[0],
-                f"the key ({', '.join(key)}) is there more than once with different content",
-            )
-        )
-    return rules
+        if rows:
+            broken.append((rule, f"({word} & {bit}) <> 0"))
+    return tuple(broken)
 
 
-def _column_rules(gxe: Any, column: Column) -> list[tuple[Any, str, str | None, str]]:
-    rules: list[tuple[Any, str, str | None, str]] = []
-    name = column.name
-    if column.required:
-        rules.append((gxe.ExpectColumnValuesToNotBeNull(column=name), f"{name}_is_given", name, f"{name} is missing"))
-    if column.allowed:
-        rules.append(
-            (
-                gxe.ExpectColumnValuesToBeInSet(column=name, value_set=[str(one) for one in column.allowed]),
-                f"{name}_is_known",
-                name,
-                f"{name} must be one of {', '.join(map(str, column.allowed))}",
-            )
-        )
-    if column.minimum is not None or column.maximum is not None:
-        bounds = (
-            f"at least {column.minimum:g}"
-            if column.maximum is None
-            else f"from {column.minimum:g} to {column.maximum:g}"
-        )
-        rules.append(
-            (
-                gxe.ExpectColumnValuesToBeBetween(column=name, min_value=column.minimum, max_value=column.maximum),
-                f"{name}_in_range",
-                name,
-                f"{name} must be {bounds}",
-            )
-        )
-    if column.type is ColumnType.TEXT:
-        rules.append(
-            (
-                gxe.ExpectColumnValuesToNotMatchRegex(column=name, regex="\ufffd"),
-                f"{name}_is_decodable",
-                name,
-                f"{name} holds bytes that are not in the declared encoding",
-            )
-        )
-    return rules
-
-
-def _check_rules(checks: dict[str, tuple[str, str | None, str]]) -> list[tuple[Any, str, str | None, str]]:
-    import great_expectations.expectations as gxe
-
-    return [
-        (gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[True]), rule, field, message)
-        for column, (rule, field, message) in checks.items()
-    ]
-
-
-def _run(name: str, frame: pd.DataFrame, expectations: list[Any]) -> list[list[int]]:
-    """Positions of the rows that break each expectation."""
+def _library() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
+    import great_expectations.expectations  # the suites need it at once
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    batch = (
-        context.data_sources.add_pandas("load")
-        .add_dataframe_asset(name)
-        .add_batch_definition_whole_dataframe("all")
-        .get_batch({"dataframe": frame})
-    )
+    return gx
+
+
+_CONTEXT: list[Any] = []
+
+
+def _batch_definition(gx: Any) -> Any:
+    """One ephemeral context a process: making it costs more than a validation."""
+    if not _CONTEXT:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        asset = context.data_sources.add_pandas("load").add_dataframe_asset("rows")
+        _CONTEXT.append(asset.add_batch_definition_whole_dataframe("all"))
+    return _CONTEXT[0]
+
+
+def _ask(name: str, frame: pd.DataFrame, rules: Sequence[RowRule]) -> list[set[int]]:
+    """Positions of the rows that break each rule, as Great Expectations sees it."""
+    gx = _library()
+    frame = frame.reset_index(drop=True)
+    frame["_index"] = frame.index
+    batch = _batch_definition(gx).get_batch({"dataframe": frame})
     suite = gx.ExpectationSuite(name=name, expectations=[])
-    for number, expectation in enumerate(expectations):
+    for number, rule in enumerate(rules):
+        expectation = rule.expectation()
         expectation.meta = {"number": number}
-        suite.add_expectation(expectation)
+        suite.expectations.append(expectation)
     outcome = batch.validate(
         suite, result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["_index"]}
     )
-    broken: list[list[int]] = [[] for _ in expectations]
+    broken: list[set[int]] = [set() for _ in rules]
     for result in outcome.results:
         number = result.expectation_config.meta["number"]
         if result.exception_info and result.exception_info.get("raised_exception"):
             raise RuntimeError(f"{name}: {result.expectation_config.type}: {result.exception_info}")
         if not result.success:
-            broken[number] = [int(one["_index"]) for one in result.result.get("unexpected_index_list") or []]
+            broken[number] = {int(one["_index"]) for one in result.result.get("unexpected_index_list") or []}
     return broken
