@@ -7,7 +7,7 @@ EXTRAS ?= --extra developers
 HOME_FOLDER ?= .fivefold
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-fast ui lint format clean
+.PHONY: help setup demo test test-fast ui bench lint format clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ test: setup ## every test, the slow ones too
 
 test-fast: setup ## the tests that take seconds
 	@$(BIN)/pytest -m "not slow"
+
+bench: setup ## print what is measured (speed, memory, ratios); minutes
+	@$(BIN)/fivefold --home $(HOME_FOLDER) bench all
 
 lint: setup ## ruff, mypy, import contracts, dbt parse, sqlfluff
 	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -7,7 +7,11 @@ import click
 from orchestration.cli.lazy import LazyGroup
 
 BENCHMARKS = {
+    "all": "Every benchmark that needs no data of its own",
+    "demo": "The demo in a new workspace: wall time and memory",
+    "planning": "What Dagster and the lake add to the solver's own time on a planned day",
     "definitions": "CPU seconds and imports of loading the Dagster definitions",
+    "ingestion": "Rows a second of a validated year of deliveries, beside DuckDB alone",
 }
 """Benchmark -> one-line help. The module ``benchmarks.<name>`` holds a click command called ``command``."""
 

@@ -1,0 +1,46 @@
+"""``fivefold bench all``: every benchmark that needs no data of its own, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.options import fivefold_command
+
+NEED_DATA = {"all", "routing", "dynamic"}
+"""Benchmarks that are pointed to instances by hand."""
+
+
+@fivefold_command(
+    "Run every benchmark that needs no data, one after another, and print their figures.",
+    example="fivefold bench all",
+)
+def command(home: Path) -> Any:
+    from orchestration.cli.bench import BENCHMARKS
+
+    executable = str(Path(sys.executable).with_name("fivefold"))
+    result: dict[str, Any] = {}
+    for name in BENCHMARKS:
+        if name in NEED_DATA:
+            continue
+        click.echo(f"==> {name}", err=True)
+        done = subprocess.run(
+            [executable, "--home", str(home), "bench", name, "--json"], capture_output=True, text=True, check=False
+        )
+        try:
+            result[name] = json.loads(done.stdout)
+        except ValueError:
+            result[name] = {"error": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no output"}
+
+    def show() -> None:
+        for name, figures in result.items():
+            click.secho(name, bold=True)
+            for key, value in figures.items():
+                click.echo(f"{key:>32}  {value}")
+
+    return result, show
