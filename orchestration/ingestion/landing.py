@@ -45,8 +45,7 @@ class Load:
     @property
     def names(self) -> list[str]:
         """Columns of the candidates, in the table's order."""
-        given = {*self.good.column_names, "source", "retracted", "ingest_time"}
-        return [name for name in self.table.column_names if name in given]
+        return list(self.good.column_names)
 
     @property
     def corrected(self) -> list[str]:
@@ -59,9 +58,13 @@ def land(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[Counts, set
     May be called again after a conflict: it changes nothing but the lake.
     """
     counts = Counts(**asdict(load.counts))
-    _candidates(connection, load)
-    landed, stale = _merge(connection, load)
-    retracted, gone = _retract(connection, load)
+    connection.register("candidates", load.good)
+    try:
+        _find_latest(connection, load)
+        landed, stale = _merge(connection, load)
+        retracted, gone = _retract(connection, load)
+    finally:
+        connection.unregister("candidates")
     broken = set(load.bad.column("n").to_pylist())
     counts.rows_landed += landed
     counts.rows_known += load.good.num_rows - landed + load.repeated
@@ -84,15 +87,8 @@ def land(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[Counts, set
     return counts, {str(day) for day in stale}
 
 
-def _candidates(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
-    """The good rows and the newest versions of their keys, as temporary tables ``candidates`` and ``latest``."""
-    connection.register("good_rows", load.good)
-    stated = "" if load.stated else ", cast(? as timestamptz) as ingest_time"
-    connection.execute(
-        f"create or replace temp table candidates as select *, ? as source, false as retracted{stated} from good_rows",
-        [load.mapping, *([] if load.stated else [load.moment])],
-    )
-    connection.unregister("good_rows")
+def _find_latest(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
+    """The newest versions that the lake holds of the candidates' keys, as the temporary table ``latest``."""
     key = ", ".join(load.key)
     # what a corrected file no longer holds has to be found too
     connection.execute(

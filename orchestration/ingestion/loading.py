@@ -125,7 +125,7 @@ def _load_part(
         rows = read + len(unreadable)
         return Counts(rows_read=rows, rows_known=rows), set(), []
     through_view = part.input in mapping.views
-    _keep_new(connection, files, new_files, part.input if through_view else None)
+    _keep_new(connection, files, new_files, through_view=through_view)
     verdict = validate(connection, table, mapped, _references(lake, mapping, table), _region(lake, mapping, table))
     stated = "ingest_time" in part.columns
     load = Load(
@@ -133,7 +133,7 @@ def _load_part(
         table=table,
         moment=moment,
         stated=stated,
-        good=_good_rows(connection, table, mapped.columns, verdict),
+        good=_good_rows(connection, mapping, table, mapped.columns, verdict, moment, through_view),
         bad=_bad_rows(connection, part, verdict, unreadable, new_files, through_view),
         files=new_files,
         replaced={
@@ -158,21 +158,15 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
 
 
 def _keep_new(
-    connection: duckdb.DuckDBPyConnection, files: dict[str, str], new_files: dict[str, str], view: str | None
+    connection: duckdb.DuckDBPyConnection, files: dict[str, str], new_files: dict[str, str], *, through_view: bool
 ) -> None:
-    """Give every mapped row its file id, and drop the rows of files that the lake knows."""
+    """Drop the mapped rows of files that the lake knows; ``_files`` gives the id of each of the others."""
     connection.execute(
         "create or replace temp table _files as select unnest(?) as path, unnest(?) as file_id",
-        [list(files), list(files.values())],
+        [list(new_files), list(new_files.values())],
     )
-    if view is not None or (files == new_files and len(files) == 1):
-        connection.execute(f"alter table _mapped add column file_id varchar default '{next(iter(files.values()))}'")
-        return
-    connection.execute(
-        "create or replace temp table _mapped as select m.*, f.file_id from _mapped as m "
-        "join _files as f on f.path = m._file where list_contains(?, f.path)",
-        [list(new_files)],
-    )
+    if not through_view and len(new_files) < len(files):
+        connection.execute("delete from _mapped where _file not in (select path from _files)")
 
 
 def _references(lake: Lake, mapping: Mapping, table: Table) -> dict[str, tuple[str, list[str]]]:
@@ -202,13 +196,36 @@ def _repeated(connection: duckdb.DuckDBPyConnection) -> int:
     return _count(connection, f"{JUDGED} where _repeated")
 
 
-def _good_rows(connection: duckdb.DuckDBPyConnection, table: Table, columns: tuple[str, ...], verdict: Verdict) -> Any:
-    casts = ", ".join(
-        f"cast({name} as {table.column(name).type.sql}) as {name}"
-        for name in table.column_names
-        if name in columns or name == "file_id"
-    )
-    return connection.execute(f"select {casts} from {JUDGED} where {verdict.is_good}").to_arrow_table()
+def _own_file(through_view: bool, prefix: str = "") -> str:
+    """Join condition of a judged row and its file; all rows of a view belong to the one that stands for it."""
+    return "true" if through_view else f"_files.path = {prefix}_file"
+
+
+def _good_rows(
+    connection: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
+    table: Table,
+    columns: tuple[str, ...],
+    verdict: Verdict,
+    moment: datetime,
+    through_view: bool,
+) -> Any:
+    """What may land, as an Arrow table with the columns of the lake's table that are given."""
+    own = {"source": "?", "retracted": "false", "file_id": "file_id"}
+    if "ingest_time" not in columns:
+        own["ingest_time"] = "?"
+    constants = {"source": mapping.name, "ingest_time": moment}
+    selected, values = [], []
+    for name in table.column_names:
+        if name not in columns and name not in own:
+            continue
+        selected.append(f"cast({own.get(name, name)} as {table.column(name).type.sql}) as {name}")
+        if own.get(name) == "?":
+            values.append(constants[name])
+    return connection.execute(
+        f"select {', '.join(selected)} from {JUDGED} join _files on {_own_file(through_view)} where {verdict.is_good}",
+        values,
+    ).to_arrow_table()
 
 
 def _bad_keys(connection: duckdb.DuckDBPyConnection, table: Table, verdict: Verdict) -> Any:
@@ -234,8 +251,8 @@ def _bad_rows(
         connection.execute(
             f"""
             insert into _bad
-            select j._n, j.file_id, j._file, greatest(j._row, 0), ?, ?, ?, to_json(r)
-            from {JUDGED} as j join "{part.input}" as r on r.rowid = j._n
+            select j._n, _files.file_id, j._file, greatest(j._row, 0), ?, ?, ?, to_json(r)
+            from {JUDGED} as j join "{part.input}" as r on r.rowid = j._n join _files on {_own_file(through_view, "j.")}
             where not j._repeated and {condition}
                 and not exists (select 1 from _bad where _bad.n = j._n and _bad.rule = ?)
             """,

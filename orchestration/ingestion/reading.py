@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from domain.errors import InputError
-from orchestration.ingestion.files import BrokenRow, read_file
+from orchestration.ingestion.files import BrokenRow, read_files
 from orchestration.ingestion.mapping import Mapping
 from orchestration.ingestion.query import read_query
 from orchestration.ingestion.safety import soften
@@ -68,11 +68,10 @@ def read_inputs(mapping: Mapping, folder: Path) -> Source:
             if one.database is not None:
                 source.files[name] = [read_query(connection, name, one, f"sources/{mapping.name}.yml: inputs.{name}")]
                 continue
-            for number, path in enumerate(input_files(mapping, name, folder)):
-                relative = str(path.relative_to(root))
-                source.files.setdefault(name, []).append((relative, content_hash(path)))
-                if broken := read_file(connection, name, one, path, relative, first=number == 0):
-                    source.broken.setdefault(name, []).extend(broken)
+            paths = input_files(mapping, name, folder)
+            source.files[name] = [(str(path.relative_to(root)), content_hash(path)) for path in paths]
+            if broken := read_files(connection, name, one, paths, root):
+                source.broken[name] = broken
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         for name, query in mapping.views.items():

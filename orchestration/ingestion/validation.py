@@ -82,34 +82,49 @@ def validate(
         )
         for start in range(0, len(rules), BITS)
     ]
-    # only rows that share their key can be there twice: the costly comparison is made for those alone
-    connection.execute(
-        f"""
-        create or replace temp table _twins as
-        select _n, row_number() over (partition by {content} order by _n) > 1 as _repeated
-        from {MAPPED} where ({key}) in (select ({key}) from {MAPPED} group by all having count(*) > 1)
-        """
-        if connection.execute(
-            f"select count(*) from (select 1 from {MAPPED} group by {key} having count(*) > 1)"
-        ).fetchone()
-        != (0,)
-        else "create or replace temp table _twins as select 0::bigint as _n, false as _repeated where false"
-    )
-    connection.execute(
-        f"""
-        create or replace temp table {JUDGED} as
-        select *, {", ".join(f"{word} as _b{number}" for number, word in enumerate(words))}
-        from (
-            select m.*, coalesce(_repeated, false) as _repeated, coalesce(_key_rows, 1) as _key_rows{extra}
-            from {MAPPED} as m left join _twins using (_n) left join (
-                select _n, count(*) filter (not _repeated) over (partition by {key}) as _key_rows
-                from {MAPPED} join _twins using (_n)
-            ) as k using (_n)
-        ) as t
-        """
-    )
+    _find_twins(connection, key, content)
     names = tuple(f"_b{number}" for number in range(len(words)))
+    marks = ", ".join(f"{word} as {name}" for name, word in zip(names, words, strict=True))
+    flagged = f"m.*, coalesce(_repeated, false) as _repeated, coalesce(_key_rows, 1) as _key_rows{extra}"
+    # most rows are good: only the others are written down, and joined where they are asked for
+    connection.execute(
+        f"""
+        create or replace temp table _marks as
+        select _n, {", ".join(names)} from (
+            select _n, _repeated, {marks} from (
+                select {flagged} from {MAPPED} as m left join _twins using (_n)
+            ) as t
+        ) as t where _repeated or {" or ".join(f"{name} <> 0" for name in names)}
+        """
+    )
+    connection.execute(
+        f"""
+        create or replace temp view {JUDGED} as
+        select {flagged}, {", ".join(f"coalesce({name}, 0) as {name}" for name in names)}
+        from {MAPPED} as m left join _twins using (_n) left join _marks using (_n)
+        """
+    )
     return Verdict(_judged(connection, table, rules, names), names)
+
+
+def _find_twins(connection: duckdb.DuckDBPyConnection, key: str, content: str) -> None:
+    """Rows that share their key, as ``_twins``: whether each repeats an earlier one, and how many differ.
+
+    Whole rows are compared only where the key is there more than once.
+    """
+    shared = connection.execute(f"select 1 from {MAPPED} group by {key} having count(*) > 1 limit 1").fetchone()
+    connection.execute("create or replace temp table _twins (_n bigint, _repeated boolean, _key_rows bigint)")
+    if shared:
+        connection.execute(
+            f"""
+            insert into _twins
+            select _n, _repeated, count(*) filter (not _repeated) over (partition by {key})
+            from (
+                select *, row_number() over (partition by {content} order by _n) > 1 as _repeated
+                from {MAPPED} where ({key}) in (select ({key}) from {MAPPED} group by all having count(*) > 1)
+            ) as t
+            """
+        )
 
 
 def _more_flags(
