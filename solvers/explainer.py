@@ -4,28 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solvers.plan import Plan, Unserved
+from solvers.engines import RELOAD, Sequences
+from solvers.engines.state import State
+from solvers.evaluator import Evaluator, may_serve
+from solvers.plan import Plan, Route, Unserved
 from solvers.problem import Order, PlanningProblem, Vehicle
-from solvers.schedule import cost_of, fits, timing
 
 
-def explain(problem: PlanningProblem, plan: Plan) -> tuple[Unserved, ...]:
+def sequences_of(plan: Plan) -> Sequences:
+    """The sequences of a plan's routes."""
+    return {route.vehicle_id: _ids(route) for route in plan.routes}
+
+
+def _ids(route: Route) -> list[str]:
+    ids: list[str] = []
+    trip = 0
+    for visit in route.visits:
+        if visit.trip != trip:
+            ids.append(RELOAD)
+            trip = visit.trip
+        ids.append(visit.order_id)
+    return ids
+
+
+def explain(problem: PlanningProblem, plan: Plan, evaluator: Evaluator | None = None) -> tuple[Unserved, ...]:
     """The unserved orders of ``plan`` with their binding rule, each rule tried on all vehicles."""
-    by_id = {order.order_id: order for order in problem.orders}
-    location = {depot.depot_id: depot.location for depot in problem.depots}
-    routes = {route.vehicle_id: [by_id[v.order_id] for v in route.visits] for route in plan.routes}
-    return tuple(_reason(problem, by_id[one.order_id], location, routes) for one in plan.unserved)
+    evaluator = evaluator or Evaluator(problem)
+    state = State(evaluator)
+    state.take_over(sequences_of(plan))
+    return tuple(_reason(state, evaluator.orders[one.order_id]) for one in plan.unserved)
 
 
-def _reason(
-    problem: PlanningProblem, order: Order, location: dict[str, int], routes: dict[str, list[Order]]
-) -> Unserved:
+def _reason(state: State, order: Order) -> Unserved:
+    evaluator = state.evaluator
+
     def because(code: str, words: str) -> Unserved:
         return Unserved(order.order_id, code, words, order.penalty_minor)
 
-    vehicles: list[Vehicle] = [v for v in problem.vehicles if v.depot_id == order.depot_id]
+    problem = evaluator.problem
+    vehicles: list[Vehicle] = [v for v in problem.vehicles if order.depot_id in {"", v.depot_id}]
     if not vehicles:
         return because("no_capacity", f"no vehicle starts from depot {order.depot_id} on this day")
+    if order.group and any(evaluator.orders[one].group == order.group for one in state.place):
+        return because("alternative_served", f"another alternative of {order.group} is served")
     certified = [v for v in vehicles if all(c in v.certifications for c in order.required_certifications)]
     if not certified:
         codes = ", ".join(sorted(order.required_certifications))
@@ -33,17 +54,19 @@ def _reason(
     allowed = [v for v in certified if v.vehicle_id not in order.banned_vehicles]
     if not allowed:
         return because("vehicle_ban", f"all {len(certified)} certified vehicles are banned from this customer")
-    large = [v for v in allowed if fits(v, [order])]
+    large = [v for v in allowed if may_serve(v, order)]
     if not large:
         return because("capacity", _capacity_words(order, allowed))
-    alone = {v.vehicle_id: timing(problem, v, [order], location[v.depot_id]) for v in large}
-    in_time = [v for v in large if alone[v.vehicle_id] is not None]
+    kept = [v for v in large if evaluator.pair_price(v, order) is not None]
+    if not kept:
+        return because(*_forbidden_by(evaluator, large, order))
+    in_time = [v for v in kept if _alone(evaluator, v, order)]
     if not in_time:
         return because("time_window", "no vehicle can start service inside the window and be back within its shift")
-    cheapest = min(
-        _cheapest_way(problem, v, order, routes.get(v.vehicle_id, []), location[v.depot_id]) for v in in_time
-    )
-    if cheapest == _IMPOSSIBLE:
+    if order.pickup_of:
+        return because("pair", f"its delivery {order.pickup_of} is not served")
+    best = state.best_insertion(order)
+    if best is None:
         return because(
             "no_capacity",
             f"the {len(in_time)} vehicles that could serve it are full: "
@@ -51,23 +74,33 @@ def _reason(
         )
     return because(
         "dearer_than_penalty",
-        f"the cheapest way to serve it adds {cheapest} minor units, leaving it costs {order.penalty_minor}",
+        f"the cheapest way to serve it adds {best.delta} minor units, leaving it costs {order.penalty_minor}",
     )
 
 
-_IMPOSSIBLE = 2**62
+def _alone(evaluator: Evaluator, vehicle: Vehicle, order: Order) -> bool:
+    """Whether ``vehicle`` could serve this order and nothing else."""
+    pickup = evaluator.pairs.get(order.order_id)
+    partner = evaluator.orders[order.pickup_of] if order.pickup_of else None
+    stops = [order] if pickup is None else [evaluator.orders[pickup], order]
+    if partner is not None:
+        stops = [order, partner]
+    return evaluator.evaluate(vehicle, stops) is not None
 
 
-def _cheapest_way(problem: PlanningProblem, vehicle: Vehicle, order: Order, route: Sequence[Order], depot: int) -> int:
-    before = timing(problem, vehicle, route, depot)
-    base = cost_of(vehicle, route, before) if before is not None else 0
-    best = _IMPOSSIBLE
-    for position in range(len(route) + 1):
-        orders = [*route[:position], order, *route[position:]]
-        times = timing(problem, vehicle, orders, depot) if fits(vehicle, orders) else None
-        if times is not None:
-            best = min(best, cost_of(vehicle, orders, times) - base)
-    return best
+def _forbidden_by(evaluator: Evaluator, vehicles: Sequence[Vehicle], order: Order) -> tuple[str, str]:
+    """The registered rule that keeps the most of ``vehicles`` away."""
+    counts: dict[str, int] = {}
+    words: dict[str, str] = {}
+    for rule, kind in evaluator.rules.pair:
+        if not rule.hard or (rule.orders and order.order_id not in rule.orders) or kind.pair is None:
+            continue
+        for vehicle in vehicles:
+            if kind.pair(rule, vehicle, order):
+                counts[rule.type] = counts.get(rule.type, 0) + 1
+                words[rule.type] = f"{kind.words} (rule {rule.rule_id})"
+    code = max(counts, key=lambda one: (counts[one], one))
+    return code, f"{words[code]}: it keeps {counts[code]} of {len(vehicles)} vehicles away"
 
 
 def _capacity_words(order: Order, vehicles: Sequence[Vehicle]) -> str:

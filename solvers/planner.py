@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from solvers.engines import Sequences, insertion, pyvrp_engine
+from solvers.engines import RELOAD, Sequences, core, insertion
+from solvers.evaluator import Evaluation, Evaluator, route_of
 from solvers.explainer import explain
 from solvers.plan import Plan, Unserved
-from solvers.problem import PlanningProblem
-from solvers.schedule import route_of, timing
+from solvers.problem import Order, PlanningProblem
 
 Progress = Callable[[str], None]
 
@@ -24,96 +23,156 @@ class SolveSettings:
         seconds: wall time of the search; the plan is back within two seconds more.
         seed: of every random choice.
         iterations: iteration budget instead of time: the plan is then the same on every run.
-        workers: depots searched at once, each in a process of its own.
+        workers: processes that search at once; None: one a core.
     """
 
     seconds: float = 10.0
     seed: int = 0
     iterations: int | None = None
-    workers: int = 2
+    workers: int | None = 2
 
 
-def plan(problem: PlanningProblem, settings: SolveSettings | None = None, progress: Progress | None = None) -> Plan:
-    """Plan all orders of all depots as one decision per depot (an order is loaded at one depot only).
+def plan(
+    problem: PlanningProblem,
+    settings: SolveSettings | None = None,
+    progress: Progress | None = None,
+    initial: Sequences | None = None,
+) -> Plan:
+    """Plan all orders of all depots as one decision; ``initial`` is where the search starts.
 
     Orders that cannot be served, or only for more than their penalty, come back unserved with their reason.
     """
     settings = settings or SolveSettings()
     started = time.monotonic()
     say = progress or (lambda _: None)
-    parts = [part for depot in problem.depots if (part := _part(problem, depot.depot_id)).orders]
-    workers = max(1, min(settings.workers, len(parts)))
-    rounds = -(-len(parts) // workers) if parts else 1
-    share = replace(settings, seconds=settings.seconds / rounds)
-    sequences: Sequences = {}
-    engines: set[str] = set()
-    with ThreadPoolExecutor(workers) as pool:
-        for part, (found, engine) in zip(parts, pool.map(lambda part: _search(part, share), parts), strict=True):
-            say(f"depot {part.depots[0].depot_id}: {len(part.orders)} orders, {len(found)} routes by {engine}")
-            sequences.update(found)
-            engines.add(engine)
+    evaluator = Evaluator(problem)
+    sequences, engine = _search(evaluator, settings, started, say, initial)
+    say(f"{len(problem.orders)} orders, {len(sequences)} routes by {engine}")
     return assemble(
         problem,
         sequences,
-        engine="+".join(sorted(engines)) or "none",
+        engine=engine,
         seed=settings.seed,
         solver_s=time.monotonic() - started,
+        evaluator=evaluator,
     )
 
 
-def _part(problem: PlanningProblem, depot_id: str) -> PlanningProblem:
-    return replace(
-        problem,
-        depots=(problem.depot(depot_id),),
-        orders=tuple(order for order in problem.orders if order.depot_id == depot_id),
-        vehicles=tuple(vehicle for vehicle in problem.vehicles if vehicle.depot_id == depot_id),
+def needs_mending(problem: PlanningProblem, evaluator: Evaluator) -> bool:
+    """Whether there is something that PyVRP cannot be told."""
+    return (
+        evaluator.rules.beyond_pairs
+        or bool(problem.locks)
+        or any(len(order.windows) > 1 or order.required_certifications for order in problem.orders)
+        or any(vehicle.reload_s or vehicle.max_distance_m is not None for vehicle in problem.vehicles)
     )
 
 
-def _search(problem: PlanningProblem, settings: SolveSettings) -> tuple[Sequences, str]:
+def _search(
+    evaluator: Evaluator, settings: SolveSettings, started: float, say: Progress, initial: Sequences | None
+) -> tuple[Sequences, str]:
     """PyVRP most of the time, then mending and polishing by exact rules; insertion alone where PyVRP fails."""
-    started = time.monotonic()
-    found = pyvrp_engine.solve(
-        problem, seconds=0.85 * settings.seconds, seed=settings.seed, iterations=settings.iterations
-    )
-    deadline = max(started + settings.seconds, time.monotonic() + 0.1 * settings.seconds)
+    problem = evaluator.problem
+    rich = needs_mending(problem, evaluator)
+    share = 0.5 if evaluator.rules.beyond_pairs else 0.8 if rich else 0.97
+    found: Sequences | None = initial
+    if not problem.locks:
+        found = core.search(
+            problem,
+            seconds=share * settings.seconds,
+            seed=settings.seed,
+            workers=settings.workers,
+            iterations=settings.iterations,
+            initial=initial,
+            progress=say,
+        )
+    engine = "insertion" if found is None or problem.locks else "pyvrp"
+    sequences = found or {}
+    if not rich and found is not None and _complete(evaluator, sequences):
+        return sequences, engine
+    deadline = max(started + settings.seconds, time.monotonic() + 0.05 * settings.seconds)
     if settings.iterations is not None:
         deadline = float("inf")
-    iterations = 100_000 if settings.iterations is None else max(10, settings.iterations // 10)
-    mended = insertion.improve(problem, found or {}, seed=settings.seed, iterations=iterations, deadline=deadline)
-    return mended, "insertion" if found is None else "pyvrp"
+    iterations = 1_000_000 if settings.iterations is None else max(10, settings.iterations // 10)
+    mended = insertion.improve(
+        problem, sequences, seed=settings.seed, iterations=iterations, deadline=deadline, evaluator=evaluator
+    )
+    return mended, engine
 
 
-def assemble(problem: PlanningProblem, sequences: Sequences, *, engine: str, seed: int, solver_s: float) -> Plan:
+def _complete(evaluator: Evaluator, sequences: Sequences) -> bool:
+    """Whether ``sequences`` can be driven as they are and leave out nothing that is required."""
+    served = {one for ids in sequences.values() for one in ids}
+    if any(order.required and order.order_id not in served and not order.group for order in evaluator.problem.orders):
+        return False
+    return all(
+        evaluator.evaluate(evaluator.vehicles[key], stops_of(evaluator, ids)) is not None
+        for key, ids in sequences.items()
+    )
+
+
+def stops_of(evaluator: Evaluator, ids: list[str]) -> list[Order | None]:
+    """Orders of a sequence of ids; ``RELOAD`` becomes None."""
+    return [None if one == RELOAD else evaluator.orders[one] for one in ids]
+
+
+def assemble(
+    problem: PlanningProblem,
+    sequences: Sequences,
+    *,
+    engine: str,
+    seed: int,
+    solver_s: float,
+    evaluator: Evaluator | None = None,
+    reasons: bool = True,
+) -> Plan:
     """Exact times, prices and reasons for sequences; a sequence that breaks a rule is not accepted.
 
     Raises:
-        AssertionError: an engine handed over a sequence that misses a window or the shift.
+        AssertionError: an engine handed over a sequence that misses a window, the shift or a rule.
     """
-    orders = {order.order_id: order for order in problem.orders}
-    location = {depot.depot_id: depot.location for depot in problem.depots}
-    routes, failure = [], 0
+    evaluator = evaluator or Evaluator(problem)
+    routes, summaries = [], []
+    found_all: list[Evaluation] = []
     served: set[str] = set()
     for vehicle in problem.vehicles:
         ids = sequences.get(vehicle.vehicle_id)
         if not ids:
             continue
-        visited = [orders[one] for one in ids]
-        times = timing(problem, vehicle, visited, location[vehicle.depot_id])
-        if times is None:
-            raise AssertionError(f"engine {engine} gave {vehicle.vehicle_id} a sequence that cannot be driven in time")
-        routes.append(route_of(problem, vehicle, visited, times, location[vehicle.depot_id]))
-        failure += sum(order.expected_failure_minor(vehicle.fleet_id) for order in visited)
+        stops = stops_of(evaluator, ids)
+        found = evaluator.evaluate(vehicle, stops)
+        if found is None:
+            raise AssertionError(f"engine {engine} gave {vehicle.vehicle_id} a sequence that breaks a rule")
+        found_all.append(found)
+        routes.append(route_of(vehicle, stops, found))
+        summaries.append(evaluator.summary(vehicle, stops, found.timing))
         served.update(ids)
+    _, plan_rules = evaluator.rules.plan_price(summaries)
     left = tuple(Unserved(o.order_id, "", "", o.penalty_minor) for o in problem.orders if o.order_id not in served)
     draft = Plan(
         routes=tuple(routes),
         unserved=left,
         transport_minor=sum(route.cost_minor for route in routes),
-        failure_minor=failure,
-        penalty_minor=sum(one.penalty_minor for one in left),
+        failure_minor=sum(found.failure_minor for found in found_all),
+        penalty_minor=_penalty(problem, served),
         engine=engine,
         seed=seed,
         solver_s=solver_s,
+        rule_minor=plan_rules + sum(found.rule_minor for found in found_all),
     )
-    return replace(draft, unserved=explain(problem, draft))
+    return replace(draft, unserved=explain(problem, draft, evaluator)) if reasons and left else draft
+
+
+def _penalty(problem: PlanningProblem, served: set[str]) -> int:
+    """Penalties of what is left out; a group of alternatives counts once, and only where none is served."""
+    total = 0
+    groups: dict[str, int] = {}
+    taken = {order.group for order in problem.orders if order.group and order.order_id in served}
+    for order in problem.orders:
+        if order.order_id in served:
+            continue
+        if not order.group:
+            total += order.penalty_minor
+        elif order.group not in taken:
+            groups[order.group] = max(groups.get(order.group, 0), order.penalty_minor)
+    return total + sum(groups.values())

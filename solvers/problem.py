@@ -6,6 +6,7 @@ millilitres and parcels; money is integer minor units of one currency.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,12 @@ LARGEST = 2**40
 """Largest time, load or price accepted: sums over a day stay far below the limits of 64-bit integers."""
 
 IntegerMatrix = npt.NDArray[np.int64]
+Attribute = int | str | tuple[str, ...] | tuple[int, ...]
+"""A property of an order or a vehicle that rules speak of: a number, a code, or several codes."""
+
+DELIVERY, PICKUP = "delivery", "pickup"
+AUTHORITIES = ("law", "contract", "promise", "policy", "preference")
+"""Who set a rule, strongest first; what ``law`` sets is never relaxed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,20 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much of each dimension an order takes or a vehicle holds."""
+    """How much of each dimension an order takes or a vehicle holds.
+
+    ``more`` are further dimensions of the user's own (pallets, cash, seats), by position; a vehicle that names fewer
+    of them than an order is unlimited in the rest.
+    """
 
     mass_g: int = 0
     volume_ml: int = 0
     parcels: int = 0
+    more: tuple[int, ...] = ()
+
+    def amounts(self) -> tuple[int, ...]:
+        """All dimensions in one tuple."""
+        return (self.mass_g, self.volume_ml, self.parcels, *self.more)
 
 
 UNLIMITED = Load(LARGEST, LARGEST, LARGEST)
@@ -53,7 +69,7 @@ class Order:
 
     Attributes:
         location: row in the travel matrices.
-        depot_id: depot it is loaded at.
+        depot_id: depot it is loaded at; ``""``: any depot.
         windows: service may start in any one of them; empty: any time of the shift.
         service_s: time at the door.
         required_certifications: codes that the driver must hold until the visit is over.
@@ -61,11 +77,18 @@ class Order:
         penalty_minor: what leaving it unserved costs.
         failure_cost_minor: what a failed attempt is expected to cost (probability x cost), by fleet; ``""`` is the
             value for fleets not named.
+        kind: ``delivery`` brings something from the depot, ``pickup`` takes something to it.
+        pickup_of: for a pickup: the delivery order that receives what is taken here, later on the same trip.
+        release_s: it can leave the depot from then on.
+        required: engines leave it out only where nothing else is possible (the penalty is charged all the same).
+        group: orders of one group are alternatives (places or times of one wish): one of them is served at most, and
+            only where none is served, the group's dearest penalty is charged.
+        attributes: what rules speak of: ``{"goods": "frozen", "height_mm": 3100, "zone": "centre"}``.
     """
 
     order_id: str
     location: int
-    depot_id: str
+    depot_id: str = ""
     service_s: int = 0
     windows: tuple[Window, ...] = ()
     load: Load = Load()
@@ -73,6 +96,12 @@ class Order:
     banned_vehicles: frozenset[str] = frozenset()
     penalty_minor: int = 0
     failure_cost_minor: dict[str, int] = field(default_factory=dict)
+    kind: str = DELIVERY
+    pickup_of: str = ""
+    release_s: int = 0
+    required: bool = False
+    group: str = ""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
     def expected_failure_minor(self, fleet_id: str) -> int:
         """Expected cost of a failed attempt when ``fleet_id`` serves the order."""
@@ -101,6 +130,11 @@ class Vehicle:
 
     Attributes:
         certifications: code -> second of the day until which it holds.
+        max_distance_m, max_duration_s: of the whole route.
+        max_trips: how often it may leave its depot; ``reload_s`` is spent there between two trips.
+        end_depot_id: where it ends; ``None``: where it started. ``open_end``: it need not come back at all.
+        profile: which travel matrices of the problem it drives by; ``""``: the common ones.
+        attributes: what rules speak of: ``{"height_mm": 2900, "goods": ("frozen", "dry")}``.
     """
 
     vehicle_id: str
@@ -113,6 +147,52 @@ class Vehicle:
     tariff: Tariff = Tariff()
     driver_id: str | None = None
     max_stops: int | None = None
+    max_distance_m: int | None = None
+    max_duration_s: int | None = None
+    max_trips: int = 1
+    reload_s: int = 0
+    end_depot_id: str | None = None
+    open_end: bool = False
+    profile: str = ""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A constraint instance: a registered type applied to some orders and vehicles (``solvers.families``).
+
+    Every type measures an excess in its own unit. A hard rule allows none; a soft one prices each unit.
+
+    Attributes:
+        orders, vehicles, fleets: whom it concerns; empty: everyone.
+        parameters: what the type asks for.
+        price_minor: of one unit of excess where the rule is soft, and of its relaxation where it is hard.
+        authority: one of ``AUTHORITIES``.
+    """
+
+    rule_id: str
+    type: str
+    orders: frozenset[str] = frozenset()
+    vehicles: frozenset[str] = frozenset()
+    fleets: frozenset[str] = frozenset()
+    parameters: Mapping[str, Attribute] = field(default_factory=dict)
+    hard: bool = True
+    price_minor: int = 0
+    authority: str = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What re-planning may not change of a vehicle's route.
+
+    ``level``: ``all`` keeps sequence and times of ``orders``, ``sequence`` keeps their sequence at the route's head,
+    ``vehicle`` keeps them on the vehicle in any sequence.
+    """
+
+    vehicle_id: str
+    orders: tuple[str, ...]
+    level: str = "sequence"
+    start_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +220,13 @@ class PlanningProblem:
     vehicles: tuple[Vehicle, ...]
     travel: Travel
     currency: str = "EUR"
+    rules: tuple[Rule, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    profiles: Mapping[str, Travel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        from solvers.validation import validate
+
         validate(self)
 
     def depot(self, depot_id: str) -> Depot:
@@ -150,102 +235,12 @@ class PlanningProblem:
                 return depot
         raise PlanningError(f"there is no depot {depot_id!r}")
 
+    def travel_of(self, vehicle: Vehicle) -> Travel:
+        """The matrices that ``vehicle`` drives by."""
+        return self.profiles[vehicle.profile] if vehicle.profile else self.travel
 
-def validate(problem: PlanningProblem) -> None:
-    """Refuse a problem that cannot be meant; see ``PlanningProblem``."""
-    _validate_travel(problem.travel)
-    _unique("depots", [depot.depot_id for depot in problem.depots])
-    _unique("orders", [order.order_id for order in problem.orders])
-    _unique("vehicles", [vehicle.vehicle_id for vehicle in problem.vehicles])
-    depots = {depot.depot_id for depot in problem.depots}
-    for depot in problem.depots:
-        _location(f"depot {depot.depot_id!r}", depot.location, problem.travel)
-    for order in problem.orders:
-        _validate_order(order, depots, problem.travel)
-    for vehicle in problem.vehicles:
-        _validate_vehicle(vehicle, depots)
-
-
-def _validate_travel(travel: Travel) -> None:
-    for name, matrix in (("distance_m", travel.distance_m), ("duration_s", travel.duration_s)):
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise PlanningError(f"travel.{name}: must be square, is {matrix.shape}")
-        if matrix.dtype.kind not in "iu":
-            raise PlanningError(f"travel.{name}: must hold integers, holds {matrix.dtype}")
-        if matrix.size and int(matrix.min()) < 0:
-            row, column = np.argwhere(matrix < 0)[0]
-            raise PlanningError(f"travel.{name}[{row}, {column}]: is negative ({matrix[row, column]})")
-        if matrix.size and int(matrix.max()) > LARGEST:
-            raise PlanningError(f"travel.{name}: holds a value above {LARGEST}")
-    if travel.distance_m.shape != travel.duration_s.shape:
-        raise PlanningError(
-            f"travel: distance_m is {travel.distance_m.shape} but duration_s is {travel.duration_s.shape}"
-        )
-
-
-def _unique(name: str, ids: list[str]) -> None:
-    seen: set[str] = set()
-    for one in ids:
-        if not one:
-            raise PlanningError(f"{name}: an id is empty")
-        if one in seen:
-            raise PlanningError(f"{name}: {one[:80]!r} is there twice")
-        seen.add(one)
-
-
-def _location(owner: str, location: int, travel: Travel) -> None:
-    if not 0 <= location < travel.size:
-        raise PlanningError(f"{owner}: location {location} is not in the travel matrices (0 to {travel.size - 1})")
-
-
-def _amount(owner: str, name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise PlanningError(f"{owner}: {name} must be an integer, is {value!r}")
-    if not 0 <= int(value) <= LARGEST:
-        raise PlanningError(f"{owner}: {name} must be from 0 to {LARGEST}, is {value}")
-
-
-def _validate_load(owner: str, load: Load) -> None:
-    for name in ("mass_g", "volume_ml", "parcels"):
-        _amount(owner, name, getattr(load, name))
-
-
-def _validate_order(order: Order, depots: set[str], travel: Travel) -> None:
-    owner = f"order {order.order_id[:80]!r}"
-    _location(owner, order.location, travel)
-    if order.depot_id not in depots:
-        raise PlanningError(f"{owner}: unknown depot {order.depot_id!r}")
-    _amount(owner, "service_s", order.service_s)
-    _amount(owner, "penalty_minor", order.penalty_minor)
-    _validate_load(owner, order.load)
-    for fleet_id, cost in order.failure_cost_minor.items():
-        _amount(owner, f"failure_cost_minor[{fleet_id!r}]", cost)
-    for window in order.windows:
-        _amount(owner, "window.start_s", window.start_s)
-        _amount(owner, "window.end_s", window.end_s)
-        if window.end_s < window.start_s:
-            raise PlanningError(f"{owner}: a window ends ({window.end_s}) before it starts ({window.start_s})")
-
-
-def _validate_vehicle(vehicle: Vehicle, depots: set[str]) -> None:
-    owner = f"vehicle {vehicle.vehicle_id[:80]!r}"
-    if vehicle.depot_id not in depots:
-        raise PlanningError(f"{owner}: unknown depot {vehicle.depot_id!r}")
-    _amount(owner, "start_s", vehicle.start_s)
-    _amount(owner, "end_s", vehicle.end_s)
-    if vehicle.end_s < vehicle.start_s:
-        raise PlanningError(f"{owner}: the shift ends ({vehicle.end_s}) before it starts ({vehicle.start_s})")
-    _validate_load(owner, vehicle.capacity)
-    tariff = vehicle.tariff
-    for name in (
-        "per_route_minor",
-        "per_stop_minor",
-        "per_parcel_minor",
-        "per_km_minor",
-        "per_hour_minor",
-        "overtime_per_hour_minor",
-    ):
-        _amount(owner, f"tariff.{name}", getattr(tariff, name))
-    for name, value in (("tariff.overtime_after_s", tariff.overtime_after_s), ("max_stops", vehicle.max_stops)):
-        if value is not None:
-            _amount(owner, name, value)
+    def end_location(self, vehicle: Vehicle) -> int | None:
+        """Where ``vehicle`` ends its day; None: at its last stop."""
+        if vehicle.open_end:
+            return None
+        return self.depot(vehicle.end_depot_id or vehicle.depot_id).location

@@ -1,0 +1,287 @@
+"""A process that can be killed, and PyVRP in it: solves whole problems or parts of them, one task after another.
+
+PyVRP 0.14.1 searches in one thread and can hang before its stopping rule is asked; a process for each core, watched
+from outside, answers both. Matrices reach it as files mapped into memory, so that 10,000 places are held once.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from solvers.engines import Sequences
+from solvers.problem import Order, PlanningProblem, Rule, Travel, Vehicle
+
+GRACE_S = 1.5
+"""How much longer than its time a task may take before its process is killed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
+
+    ``penalty``: PyVRP's first price of a unit of time warp or overload; ``None``: PyVRP's own, which is high.
+    """
+
+    seconds: float
+    seed: int
+    orders: tuple[str, ...] | None = None
+    vehicles: tuple[str, ...] | None = None
+    initial: Sequences | None = None
+    penalty: float | None = None
+    iterations: int | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``sequences`` is None where nothing feasible, or nothing better than ``initial``, was found."""
+
+    sequences: Sequences | None
+    cost: float
+
+
+class SharedProblem:
+    """A problem whose matrices lie in files of a temporary folder, for processes to map."""
+
+    def __init__(self, problem: PlanningProblem) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="fivefold-")
+        files: dict[int, str] = {}
+
+        def stored(matrix: Any) -> str:
+            if id(matrix) not in files:
+                name = str(Path(self.folder.name) / f"matrix-{len(files)}.npy")
+                np.save(name, matrix)
+                files[id(matrix)] = name
+            return files[id(matrix)]
+
+        def files_of(travel: Travel) -> tuple[str, str]:
+            return stored(travel.distance_m), stored(travel.duration_s)
+
+        self.travel = files_of(problem.travel)
+        self.profiles = {name: files_of(travel) for name, travel in problem.profiles.items()}
+        # the rows and columns are in the files: the rest is sent as it is
+        self.fields = {
+            "depots": problem.depots,
+            "orders": problem.orders,
+            "vehicles": problem.vehicles,
+            "currency": problem.currency,
+            "rules": pair_rules(problem.rules),
+        }
+
+    def message(self) -> dict[str, Any]:
+        """What a process needs to build the problem."""
+        return {"travel": self.travel, "profiles": self.profiles, **self.fields}
+
+    def close(self) -> None:
+        """Remove the files."""
+        self.folder.cleanup()
+
+
+def pair_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules that PyVRP's price matrices can say."""
+    from solvers.families import REGISTRY
+
+    return tuple(rule for rule in rules if REGISTRY[rule.type].scope == "pair")
+
+
+def _load(message: Mapping[str, Any]) -> PlanningProblem:
+    files: dict[str, Any] = {}
+
+    def mapped(name: str) -> Any:
+        if name not in files:
+            files[name] = np.load(name, mmap_mode="r")
+        return files[name]
+
+    def travel(names: tuple[str, str]) -> Travel:
+        return Travel(mapped(names[0]), mapped(names[1]))
+
+    return PlanningProblem(
+        depots=message["depots"],
+        orders=message["orders"],
+        vehicles=message["vehicles"],
+        travel=travel(message["travel"]),
+        currency=message["currency"],
+        rules=message["rules"],
+        profiles={name: travel(names) for name, names in message["profiles"].items()},
+    )
+
+
+class Worker:
+    """The parent's end: give one task at a time, ask for its answer, kill what does not come back."""
+
+    def __init__(self, shared: SharedProblem) -> None:
+        self.shared = shared
+        self.task: Task | None = None
+        self.payload: Any = None
+        self.due = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, child = context.Pipe()
+        self.process = context.Process(target=_serve, args=(child, self.shared.message()), daemon=True)
+        self.process.start()
+        child.close()
+        self.fresh = True
+
+    def give(self, task: Task, payload: Any = None) -> None:
+        """Start ``task``; ``payload`` is the caller's own note on it."""
+        self.task, self.payload = task, payload
+        size = len(self.shared.fields["orders"]) if task.orders is None else len(task.orders)
+        # a process that has just been started imports and reads first; large problems take seconds to compile
+        slow = (8.0 if self.fresh else 0.0) + 0.003 * size
+        self.fresh = False
+        self.due = time.monotonic() + task.seconds + GRACE_S + slow if task.iterations is None else float("inf")
+        self.connection.send(task)
+
+    def answer(self) -> Answer:
+        """The answer that is waiting; an empty one where the process died."""
+        self.task = None
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            self.restart()
+            return Answer(None, float("inf"))
+
+    def restart(self) -> None:
+        """Kill the process and start another."""
+        self.stop()
+        self.task = None
+        self._start()
+
+    def stop(self) -> None:
+        """Kill the process."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def _serve(connection: Connection, message: Mapping[str, Any]) -> None:
+    problem = _load(message)
+    by_order = {order.order_id: order for order in problem.orders}
+    by_vehicle = {vehicle.vehicle_id: vehicle for vehicle in problem.vehicles}
+    whole: dict[bool, Any] = {}
+    while True:
+        try:
+            task: Task = connection.recv()
+        except EOFError:
+            return
+        started = time.perf_counter()
+        try:
+            answer = _solve(problem, by_order, by_vehicle, whole, task, started)
+        except Exception:  # noqa: BLE001 - whatever PyVRP raises, the parent goes on without this part
+            answer = Answer(None, float("inf"))
+        connection.send(answer)
+
+
+def part_of(
+    problem: PlanningProblem,
+    by_order: Mapping[str, Order],
+    by_vehicle: Mapping[str, Vehicle],
+    orders: Sequence[str],
+    vehicles: Sequence[str],
+) -> PlanningProblem:
+    """The problem of some orders and vehicles, with matrices of their places only and the rules that concern them."""
+    chosen = [by_order[one] for one in orders]
+    fleet = tuple(by_vehicle[one] for one in vehicles)
+    depots = problem.depots
+    places = np.array([*(one.location for one in depots), *(one.location for one in chosen)])
+    rows = np.ix_(places, places)
+
+    def cut(travel: Travel) -> Travel:
+        distance = np.ascontiguousarray(travel.distance_m[rows])
+        same = travel.duration_s is travel.distance_m
+        return Travel(distance, distance if same else np.ascontiguousarray(travel.duration_s[rows]))
+
+    inside, own = frozenset(orders), frozenset(vehicles)
+    rules = tuple(
+        replace(rule, orders=rule.orders & inside, vehicles=rule.vehicles & own)
+        for rule in problem.rules
+        if (not rule.orders or rule.orders & inside) and (not rule.vehicles or rule.vehicles & own)
+    )
+    return PlanningProblem(
+        depots=tuple(replace(one, location=n) for n, one in enumerate(depots)),
+        orders=tuple(replace(one, location=len(depots) + n) for n, one in enumerate(chosen)),
+        vehicles=fleet,
+        travel=cut(problem.travel),
+        currency=problem.currency,
+        rules=rules,
+        profiles={name: cut(travel) for name, travel in problem.profiles.items()},
+    )
+
+
+def _solve(
+    problem: PlanningProblem,
+    by_order: Mapping[str, Order],
+    by_vehicle: Mapping[str, Vehicle],
+    whole: dict[bool, Any],
+    task: Task,
+    started: float,
+) -> Answer:
+    from solvers.engines.compile import compile_problem, sequences_of, solution_of
+    from solvers.evaluator import Evaluator
+
+    if task.orders is None or task.vehicles is None:
+        if task.required not in whole:
+            evaluator = Evaluator(problem)
+            whole[task.required] = (evaluator, compile_problem(evaluator, required=task.required))
+        evaluator, compiled = whole[task.required]
+    else:
+        evaluator = Evaluator(part_of(problem, by_order, by_vehicle, task.orders, task.vehicles))
+        compiled = compile_problem(evaluator, required=task.required)
+    initial = solution_of(compiled, evaluator, task.initial) if task.initial else None
+    seconds = max(0.0, task.seconds - (time.perf_counter() - started))
+    best, cost = run(compiled.data, seconds, task.seed, initial, task.penalty, task.iterations)
+    if not best.is_feasible():
+        return Answer(None, float("inf"))
+    if initial is not None and initial.is_feasible() and cost >= money(initial):
+        return Answer(None, cost / compiled.scale)
+    return Answer(sequences_of(compiled, best), cost / compiled.scale)
+
+
+def money(solution: Any) -> int:
+    """PyVRP's objective of a feasible solution."""
+    return int(
+        solution.distance_cost()
+        + solution.duration_cost()
+        + solution.fixed_vehicle_cost()
+        + solution.uncollected_prizes()
+    )
+
+
+def run(
+    data: Any, seconds: float, seed: int, initial: Any, penalty: float | None, iterations: int | None
+) -> tuple[Any, int]:
+    """PyVRP's iterated local search with a first penalty of our choice; the best solution and its cost."""
+    from pyvrp import IteratedLocalSearch, PenaltyManager, RandomNumberGenerator, Solution, SolveParams
+    from pyvrp.search import LocalSearch, PerturbationManager, compute_neighbours
+    from pyvrp.stop import MaxIterations, MaxRuntime
+
+    begun = time.perf_counter()
+    params = SolveParams()
+    generator = RandomNumberGenerator(seed=seed)
+    neighbours = compute_neighbours(data, params.neighbourhood)
+    search = LocalSearch(data, generator, neighbours, PerturbationManager(params.perturbation))
+    for operator in params.operators:
+        if operator.supports(data):
+            search.add_operator(operator(data))
+    prices = params.penalty.midpoint_penalties(data)
+    if penalty is not None:
+        prices = ([penalty] * data.num_load_dimensions, penalty, penalty)
+    manager = PenaltyManager(prices, params.penalty)
+    if initial is None:
+        random = Solution.make_random(data, generator)
+        initial = search(random, manager.max_cost_evaluator(), exhaustive=True)
+    left = seconds - (time.perf_counter() - begun)
+    stop = MaxIterations(iterations) if iterations is not None else MaxRuntime(max(0.0, left))
+    result = IteratedLocalSearch(data, manager, search, initial, params.ils).run(stop, False, False)
+    return result.best, money(result.best)

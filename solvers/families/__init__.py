@@ -1,0 +1,154 @@
+"""Constraint families: one module each, whose types are declared, compiled, checked and relaxed here.
+
+A company adds an instance, a price or an authority as a row of data (``solvers.Rule``). To add a type: declare it in a
+family's ``TYPES`` with the code that measures its excess, and its proof in ``solvers.proof``; a test compares both.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.errors import PlanningError
+from solvers.families import access, driver, goods, sequence, shape, times, whole_plan
+from solvers.families.base import (
+    Parameter,
+    RouteSummary,
+    RouteView,
+    RuleType,
+    applies_to_vehicle,
+)
+from solvers.problem import Order, PlanningProblem, Rule, Vehicle
+from solvers.schedule import BreakPolicy
+
+__all__ = [
+    "REGISTRY",
+    "CompiledRules",
+    "Parameter",
+    "RouteSummary",
+    "RouteView",
+    "RuleType",
+    "refuse_malformed",
+]
+
+REGISTRY: dict[str, RuleType] = {
+    one.code: one for module in (access, driver, goods, sequence, shape, times, whole_plan) for one in module.TYPES
+}
+"""Every registered constraint type by its code."""
+
+
+def refuse_malformed(rule: Rule) -> None:
+    """Raise where ``rule`` names no registered type or its parameters are not the type's.
+
+    Raises:
+        PlanningError: names the rule and the parameter.
+    """
+    owner = f"rule {rule.rule_id[:80]!r}"
+    found = REGISTRY.get(rule.type)
+    if found is None:
+        near = difflib.get_close_matches(rule.type, REGISTRY, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise PlanningError(f"{owner}: there is no constraint type {rule.type[:80]!r}{hint}")
+    if found.hard_only and not rule.hard:
+        raise PlanningError(f"{owner}: {rule.type} can only be hard")
+    if strange := sorted(set(rule.parameters) - set(found.parameters)):
+        known = ", ".join(found.parameters) or "none"
+        raise PlanningError(f"{owner}: {rule.type} has no parameter {strange[0][:80]!r} (it has: {known})")
+    for name, parameter in found.parameters.items():
+        value = rule.parameters.get(name, parameter.default)
+        if value is None:
+            raise PlanningError(f"{owner}: parameter {name!r} is missing ({parameter.words})")
+        if parameter.kind == "integer" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise PlanningError(f"{owner}: parameter {name!r} must be a whole number from 0, is {value!r}")
+        if parameter.kind == "text" and not isinstance(value, str):
+            raise PlanningError(f"{owner}: parameter {name!r} must be text, is {value!r}")
+        if parameter.kind == "texts" and (
+            not isinstance(value, tuple) or not all(isinstance(one, str) for one in value)
+        ):
+            raise PlanningError(f"{owner}: parameter {name!r} must be a list of texts, is {value!r}")
+
+
+def complete(rule: Rule) -> Rule:
+    """``rule`` with the defaults of its type where it says nothing."""
+    defaults = {
+        name: parameter.default
+        for name, parameter in REGISTRY[rule.type].parameters.items()
+        if parameter.default is not None
+    }
+    return replace(rule, parameters={**defaults, **rule.parameters})
+
+
+Compiled = tuple[Rule, RuleType]
+
+
+class CompiledRules:
+    """The rules of one problem by what they depend on, ready to be asked many times."""
+
+    def __init__(self, problem: PlanningProblem) -> None:
+        self.problem = problem
+        rules = [(complete(rule), REGISTRY[rule.type]) for rule in problem.rules]
+        self.pair = [one for one in rules if one[1].scope == "pair"]
+        self.route = [one for one in rules if one[1].scope == "route"]
+        self.plan = [one for one in rules if one[1].scope == "plan"]
+        self._of_vehicle: dict[str, list[Compiled]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.pair or self.route or self.plan)
+
+    @property
+    def beyond_pairs(self) -> bool:
+        """Whether there are rules that depend on more than vehicle and order."""
+        return bool(self.route or self.plan)
+
+    def pair_price(self, vehicle: Vehicle, order: Order) -> int | None:
+        """What soft rules charge for ``vehicle`` serving ``order``; None where a hard one forbids it."""
+        total = 0
+        for rule, kind in self.pair:
+            if rule.orders and order.order_id not in rule.orders:
+                continue
+            if not applies_to_vehicle(rule, vehicle):
+                continue
+            excess = kind.pair(rule, vehicle, order) if kind.pair else 0
+            if excess and rule.hard:
+                return None
+            total += excess * rule.price_minor
+        return total
+
+    def of_route(self, vehicle: Vehicle) -> list[Compiled]:
+        """Rules over one route that concern ``vehicle``."""
+        found = self._of_vehicle.get(vehicle.vehicle_id)
+        if found is None:
+            found = [one for one in self.route if applies_to_vehicle(one[0], vehicle)]
+            self._of_vehicle[vehicle.vehicle_id] = found
+        return found
+
+    def route_price(self, rules: Sequence[Compiled], view: RouteView) -> int | None:
+        """What soft ``rules`` charge for a route; None where it exceeds a hard one."""
+        total = 0
+        for rule, kind in rules:
+            excess = kind.route(rule, view) if kind.route else 0
+            if excess and rule.hard:
+                return None
+            total += excess * rule.price_minor
+        return total
+
+    def plan_price(self, summaries: Sequence[RouteSummary]) -> tuple[int, int]:
+        """Excess over hard rules of the whole plan, and what its soft ones charge."""
+        hard = total = 0
+        for rule, kind in self.plan:
+            excess = kind.plan(rule, summaries, self.problem) if kind.plan else 0
+            if rule.hard:
+                hard += excess
+            else:
+                total += excess * rule.price_minor
+        return hard, total
+
+    def breaks(self, vehicle: Vehicle) -> tuple[BreakPolicy, ...]:
+        """Rests that the schedule of ``vehicle`` has to hold."""
+        return tuple(
+            policy
+            for rule, kind in self.route
+            if kind.breaks is not None and applies_to_vehicle(rule, vehicle)
+            for policy in kind.breaks(rule)
+        )
