@@ -135,7 +135,7 @@ def _vehicles(day: DayInputs, midnight: pd.Timestamp) -> tuple[Vehicle, ...]:
             raise InputError(f"shift {row.shift_id!r} names vehicle {row.vehicle_id!r}, which is not known")
         capacity = Load(
             *(
-                _whole(vehicle[name], getattr(UNLIMITED, field))
+                _whole(getattr(row, name), _whole(vehicle[name], getattr(UNLIMITED, field)))
                 for name, field in (
                     ("capacity_g", "mass_g"),
                     ("capacity_ml", "volume_ml"),
