@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 -- attempts and failures of a customer as known at each moment they changed
 with moments as (
     select

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 -- what each report of an outcome changed, and when it was known: a correction takes back what it replaces
 with concluded as (
     select distinct
