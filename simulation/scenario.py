@@ -1,99 +1,140 @@
-"""What a city is like, as a file: every parameter with a default, every wrong one refused."""
+"""Read a scenario file: a typo, an impossible rate or an unknown zone is refused with its path and the nearest name."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields
+import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from domain.errors import InputError
+from simulation.schema import Scenario
+from simulation.schema_shocks import Dated
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """Parameters of a city. Probabilities are 0..1; sources of the calibrated ones are in ``docs/simulation.md``.
-
-    Attributes:
-        failed_share: mean share of failed first attempts (Changshu: 0.042).
-        never_fail_share: customers who are practically always there (Changshu: half).
-        signal: 1 = as calibrated, 0 = a null world in which nothing tells customers apart.
-    """
-
-    seed: int = 7
-    timezone: str = "Europe/Amsterdam"
-    latitude: float = 52.37
-    longitude: float = 4.90
-    radius_km: float = 9.0
-    depots: int = 2
-    orders_per_day: int = 400
-    customers: int = 4_000
-    tenants: int = 4
-    captive_drivers: int = 10
-    third_party_drivers: int = 6
-    gig_drivers: int = 10
-    failed_share: float = 0.042
-    never_fail_share: float = 0.5
-    window_share: float = 0.6
-    certified_share: float = 0.05
-    rain_share: float = 0.25
-    breakdown_rate: float = 0.004
-    signal: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in (
-            "failed_share",
-            "never_fail_share",
-            "window_share",
-            "certified_share",
-            "rain_share",
-            "breakdown_rate",
-            "signal",
-        ):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"scenario: {name} is a share from 0 to 1, is {getattr(self, name)}")
-        for name in ("depots", "orders_per_day", "customers", "tenants"):
-            if getattr(self, name) < 1:
-                raise InputError(f"scenario: {name} must be at least 1, is {getattr(self, name)}")
-        for name in ("captive_drivers", "third_party_drivers", "gig_drivers"):
-            if getattr(self, name) < 0:
-                raise InputError(f"scenario: {name} must not be negative, is {getattr(self, name)}")
-        if not self.radius_km > 0:
-            raise InputError(f"scenario: radius_km must be positive, is {self.radius_km}")
-        try:
-            ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError) as error:
-            raise InputError(f"scenario: {self.timezone!r} is not an IANA time zone") from error
+__all__ = ["SCENARIOS", "Scenario", "load_scenario", "scenario_from"]
 
 
 def load_scenario(name: str | Path = "default") -> Scenario:
     """A shipped scenario by name, or a YAML file.
 
     Raises:
-        InputError: an unknown key (with the nearest valid one) or an impossible value.
+        InputError: no such file, not YAML, an unknown key (with the nearest valid one) or an impossible value, always
+            with the path inside the file.
     """
     path = Path(name) if str(name).endswith((".yml", ".yaml")) else SCENARIOS / f"{name}.yml"
     if not path.is_file():
-        raise InputError(
-            f"there is no scenario {str(name)!r}; there are "
-            f"{', '.join(sorted(one.stem for one in SCENARIOS.glob('*.yml')))}"
-        )
-    content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        known = sorted(one.stem for one in SCENARIOS.glob("*.yml"))
+        raise InputError(f"there is no scenario {str(name)!r}; there are {', '.join(known)}{_near(str(name), known)}")
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name}: is not YAML: {str(error).splitlines()[0]}") from error
+    return scenario_from(content if content is not None else {}, path.name)
+
+
+def scenario_from(content: Any, name: str = "scenario") -> Scenario:
+    """A scenario from plain data; ``name`` begins every message.
+
+    Raises:
+        InputError: see ``load_scenario``.
+    """
     if not isinstance(content, dict):
-        raise InputError(f"{path.name}: must be a mapping of parameters")
-    kinds = {one.name: one.type for one in fields(Scenario)}
-    for key, value in content.items():
-        if key not in kinds:
-            near = difflib.get_close_matches(str(key), kinds, n=1)
-            raise InputError(
-                f"{path.name}: {key}: unknown parameter." + (f" Did you mean {near[0]!r}?" if near else "")
-            )
-        expected = {"int": int, "float": (int, float), "str": str}[str(kinds[key])]
-        if isinstance(value, bool) or not isinstance(value, expected):
-            raise InputError(f"{path.name}: {key}: must be {kinds[key]}, is {value!r}")
-    return Scenario(**content)
+        raise InputError(f"{name}: must be a mapping of sections")
+    try:
+        scenario = Scenario.model_validate(content)
+    except ValidationError as error:
+        raise InputError(_explained(name, error)) from error
+    _check_names(name, scenario)
+    return scenario
+
+
+def _check_names(name: str, scenario: Scenario) -> None:
+    for where, values in (
+        ("cities", [one.name for one in scenario.cities]),
+        ("fleets", [one.fleet_id for one in scenario.fleets]),
+        ("demand.tenants", [one.name for one in scenario.demand.tenants]),
+    ):
+        twice = {value for value in values if values.count(value) > 1}
+        if twice:
+            raise InputError(f"{name}: {where}: {min(twice)!r} is there twice")
+    for where, weights in (
+        ("demand.tenants", [one.weight for one in scenario.demand.tenants]),
+        *((f"cities.{n}.buildings", list(c.buildings.model_dump().values())) for n, c in enumerate(scenario.cities)),
+        *((f"demand.tenants.{n}.slots", [s.weight for s in t.slots]) for n, t in enumerate(scenario.demand.tenants)),
+    ):
+        if sum(weights) <= 0:
+            raise InputError(f"{name}: {where}: at least one weight must be above 0")
+    if not any(one.drivers for one in scenario.fleets):
+        raise InputError(f"{name}: fleets: no fleet has a driver")
+    quarters, fleets = scenario.quarter_names(), [one.fleet_id for one in scenario.fleets]
+    for number, shock in enumerate(scenario.shocks):
+        for place, zone in enumerate(getattr(shock, "zones", ())):
+            if zone not in quarters:
+                raise InputError(
+                    f"{name}: shocks.{number}.zones.{place}: there is no zone {zone!r}{_near(zone, quarters)}"
+                )
+        fleet = getattr(shock, "fleet", None)
+        if fleet is not None and fleet not in fleets:
+            raise InputError(f"{name}: shocks.{number}.fleet: there is no fleet {fleet!r}{_near(fleet, fleets)}")
+
+
+def _explained(name: str, error: ValidationError) -> str:
+    """The first mistake in one line: path, what is wrong, and the nearest valid name where a key is unknown."""
+    first = error.errors()[0]
+    # a union's branch (the shock's kind) is part of pydantic's path but not of the file's
+    path = [str(part) for part in first["loc"] if part != "[key]"]
+    model, shown = _walk(path)
+    where = f"{name}: {'.'.join(shown)}"
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown parameter{_near(path[-1], list(model.model_fields) if model else [])}"
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        kinds = [one.strip().strip("'") for one in str(first.get("ctx", {}).get("expected_tags", "")).split(",")]
+        tag = str(first.get("ctx", {}).get("tag", ""))
+        return f"{where}: kind {tag!r} is not one of {', '.join(sorted(k for k in kinds if k))}{_near(tag, kinds)}"
+    value = first.get("input")
+    shown_value = f" (is {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{shown_value}"
+
+
+def _walk(path: list[str]) -> tuple[type[BaseModel] | None, list[str]]:
+    """The section that holds the last key of a path, and the path without the names of union branches."""
+    model: Any = Scenario
+    shown: list[str] = []
+    for number, part in enumerate(path):
+        branches = {
+            typing.get_args(one.model_fields["kind"].annotation)[0]: one
+            for one in _models(model)
+            if issubclass(one, Dated)
+        }
+        if part in branches and not any(part in _keys(one) for one in _models(model)):
+            model = branches[part]
+            continue
+        shown.append(part)
+        if part.isdigit() or number == len(path) - 1:
+            continue
+        holders = [one for one in _models(model) if part in _keys(one)]
+        model = holders[0].model_fields[part].annotation if holders else None
+    found = _models(model)
+    return (found[0] if found else None), shown
+
+
+def _keys(model: type[BaseModel]) -> Iterable[str]:
+    return model.model_fields
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Every section class inside an annotation such as ``tuple[Annotated[A | B, ...], ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in typing.get_args(annotation) for found in _models(part)]
+
+
+def _near(name: str, valid: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return f". Did you mean {near[0]!r}?" if near else ""

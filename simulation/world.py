@@ -3,41 +3,72 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
 
-import h3
 import numpy as np
 import numpy.typing as npt
 
-from simulation.scenario import Scenario
-from simulation.streams import stream
+from simulation.habits import draw_rates
+from simulation.schema import Scenario
+from simulation.streams import Floats, Integers, normals, stream, uniforms
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 ZONE_RESOLUTION = 8
-SLOTS = ((8, 12), (10, 14), (12, 16), (14, 18), (16, 20))
-"""Delivery windows on offer, local hours."""
+BUILDINGS = ("house", "flat", "gated", "office", "shop")
+KM_PER_DEGREE = 111.195
+SERVICE_FACTOR = np.array([1.0, 1.3, 1.35, 1.5, 1.2])
+"""Time at the door by building type, relative to a house; a declared assumption (lifts, gates, receptions)."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Depots and quarters of all cities, one entry each."""
+
+    depot_lat: Floats
+    depot_lon: Floats
+    depot_city: Integers
+    quarter_city: Integers
+    quarter_factor: Floats
+    km_per_lon: Floats
+    """Kilometres a degree of longitude, by city."""
 
 
 @dataclass(frozen=True)
 class Customers:
-    """Hidden and visible traits of customers, one entry each."""
+    """Hidden and visible traits of customers, one entry each. ``rate`` is the mean chance that an attempt fails."""
 
-    ids: npt.NDArray[np.object_]
     lat: Floats
     lon: Floats
-    zone: npt.NDArray[np.object_]
+    city: Integers
+    quarter: Integers
     depot: Integers
-    absence: Floats
-    morning_person: Floats
+    building: Integers
+    business: npt.NDArray[np.bool_]
+    rate: Floats
+    log_odds: Floats
+    habit: Integers
+    strength: Floats
+    trouble: Floats
+    wrong_address: npt.NDArray[np.bool_]
+    contact: Floats
+    answer: Floats
     service_factor: Floats
-    appetite: Floats
+    cumulative_appetite: Floats
+
+    @property
+    def count(self) -> int:
+        return len(self.lat)
 
 
 @dataclass(frozen=True)
 class Driver:
+    """A driver with the vehicle of the same number. ``number`` counts through all fleets."""
+
+    number: int
     driver_id: str
     vehicle_id: str
-    fleet_id: str
+    fleet: int
     depot: int
     pace: float
     certified_until_day: int | None
@@ -45,76 +76,161 @@ class Driver:
 
 @dataclass(frozen=True)
 class World:
+    """Everything that does not change from day to day. Made by ``build_world``."""
+
     scenario: Scenario
-    depot_lat: Floats
-    depot_lon: Floats
+    places: Places
     customers: Customers
     drivers: tuple[Driver, ...]
+    familiarity: Floats
+    """Drivers by quarters, 0..1."""
+
+    @cached_property
+    def conditions(self) -> dict[date, Any]:
+        """Conditions of the dates that were asked for, kept (see ``simulation.conditions``)."""
+        return {}
+
+    @cached_property
+    def zone_ids(self) -> npt.NDArray[np.object_]:
+        """H3 cells that occur, sorted; ``zone_of`` points into them."""
+        return self._zones[0]
+
+    @cached_property
+    def zone_of(self) -> Integers:
+        """Index into ``zone_ids`` of each customer."""
+        return self._zones[1]
+
+    @cached_property
+    def _zones(self) -> tuple[npt.NDArray[np.object_], Integers]:
+        import h3
+
+        pairs = zip(self.customers.lat.tolist(), self.customers.lon.tolist(), strict=True)
+        cells = [h3.latlng_to_cell(lat, lon, ZONE_RESOLUTION) for lat, lon in pairs]
+        names = sorted(set(cells))
+        place = {name: number for number, name in enumerate(names)}
+        return np.array(names, dtype=object), np.fromiter((place[one] for one in cells), np.int64, len(cells))
+
+    @cached_property
+    def driver_of_vehicle(self) -> dict[str, Driver]:
+        return {one.vehicle_id: one for one in self.drivers}
+
+    @cached_property
+    def numbers_of_drivers(self) -> dict[str, int]:
+        return {one.driver_id: one.number for one in self.drivers}
 
 
 def build_world(scenario: Scenario) -> World:
     """Draw the world. The same seed and scenario give the same world to the bit."""
-    depot_lat, depot_lon = _depots(scenario)
-    return World(scenario, depot_lat, depot_lon, _customers(scenario, depot_lat, depot_lon), _drivers(scenario))
+    places = _places(scenario)
+    drivers = _drivers(scenario, len(places.depot_lat))
+    own = np.array([scenario.fleets[one.fleet].familiarity for one in drivers])
+    spread = uniforms(scenario.seed, "familiarity", keys=len(drivers) * len(places.quarter_city))
+    table = own[:, None] + scenario.signal * 0.4 * (spread.reshape(len(drivers), -1) - 0.5)
+    return World(scenario, places, _customers(scenario, places), drivers, np.clip(table, 0, 1))
 
 
-def _depots(scenario: Scenario) -> tuple[Floats, Floats]:
-    angle = 2 * np.pi * np.arange(scenario.depots) / scenario.depots + 0.4
-    reach = scenario.radius_km * 0.55
-    return (
-        scenario.latitude + reach / 111.2 * np.sin(angle),
-        scenario.longitude + reach / (111.2 * np.cos(np.radians(scenario.latitude))) * np.cos(angle),
+def _places(scenario: Scenario) -> Places:
+    lat, lon, depot_city, quarter_city, quarter_factor, km = [], [], [], [], [], []
+    for number, city in enumerate(scenario.cities):
+        per_lon = KM_PER_DEGREE * float(np.cos(np.radians(city.latitude)))
+        angle = 2 * np.pi * np.arange(city.depots) / city.depots + 0.4
+        reach = city.radius_km * 0.55
+        lat.append(city.latitude + reach / KM_PER_DEGREE * np.sin(angle))
+        lon.append(city.longitude + reach / per_lon * np.cos(angle))
+        depot_city += [number] * city.depots
+        quarter_city += [number] * city.quarters
+        # quarter 0 is the densest and slowest; the null world has no slow quarters
+        depth = 1 - np.arange(city.quarters) / max(1, city.quarters - 1)
+        quarter_factor.append(1 + city.traffic.centre_share * depth * scenario.signal)
+        km.append(per_lon)
+    return Places(
+        np.concatenate(lat),
+        np.concatenate(lon),
+        np.array(depot_city, dtype=np.int64),
+        np.array(quarter_city, dtype=np.int64),
+        np.concatenate(quarter_factor),
+        np.array(km),
     )
 
 
-def _customers(scenario: Scenario, depot_lat: Floats, depot_lon: Floats) -> Customers:
-    draw = stream(scenario.seed, "customers")
-    count = scenario.customers
-    # quarters of different density: most people live near one of eight centres
-    centre = draw.integers(0, 8, count)
-    centres = draw.normal(0, scenario.radius_km * 0.5, (8, 2))
-    east, north = (centres[centre] + draw.normal(0, scenario.radius_km * 0.18, (count, 2))).T
-    lat = scenario.latitude + north / 111.2
-    lon = scenario.longitude + east / (111.2 * np.cos(np.radians(scenario.latitude)))
-    distance = (lat[:, None] - depot_lat[None, :]) ** 2 + ((lon[:, None] - depot_lon[None, :]) * 0.61) ** 2
-    # concentration of failures: half never fail, the others' rates are far apart (Changshu: top tenth holds 63 %)
-    troubled = draw.random(count) > scenario.never_fail_share
-    raw = np.where(troubled, draw.gamma(0.45, 1.0, count), 0.02)
-    absence = np.clip(raw / raw.mean() * scenario.failed_share * 0.85, 0, 0.75)
-    absence = scenario.signal * absence + (1 - scenario.signal) * scenario.failed_share * 0.85
+def pick(weights: npt.ArrayLike, chance: Floats) -> Integers:
+    """The index whose share of the cumulated ``weights`` each ``chance`` falls into."""
+    cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
+    found = np.searchsorted(cumulative / cumulative[-1], chance, side="right")
+    return np.minimum(found, len(cumulative) - 1).astype(np.int64)
+
+
+def _customers(scenario: Scenario, places: Places) -> Customers:
+    seed, count, law = scenario.seed, scenario.customers.count, scenario.customers
+
+    def chance(name: str) -> Floats:
+        return uniforms(seed, "customer", name, keys=count)
+
+    def bell(name: str) -> Floats:
+        return normals(seed, "customer", name, keys=count)
+
+    city = pick([one.demand_weight for one in scenario.cities], chance("city"))
+    lat, lon = np.empty(count), np.empty(count)
+    quarter, building = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    first = 0
+    for number, part in enumerate(scenario.cities):
+        mine = np.flatnonzero(city == number)
+        # a quarter's size falls with its number: most people live near few centres
+        local = pick(1 / (1 + 0.35 * np.arange(part.quarters)), chance("quarter")[mine])
+        centres = stream(seed, "centres", part.name).normal(0, part.radius_km * 0.45, (part.quarters, 2))
+        centres[0] *= 0.15
+        spread = part.radius_km * 0.16
+        east = centres[local, 0] + spread * bell("east")[mine]
+        north = centres[local, 1] + spread * bell("north")[mine]
+        lat[mine] = np.round(part.latitude + north / KM_PER_DEGREE, 6)
+        lon[mine] = np.round(part.longitude + east / places.km_per_lon[number], 6)
+        quarter[mine] = first + local
+        building[mine] = pick(list(part.buildings.model_dump().values()), chance("building")[mine])
+        first += part.quarters
+    per_lon = places.km_per_lon[city]
+    away = ((lat[:, None] - places.depot_lat) * KM_PER_DEGREE) ** 2 + (
+        (lon[:, None] - places.depot_lon) * per_lon[:, None]
+    ) ** 2
+    away[places.depot_city[None, :] != city[:, None]] = np.inf
+    business = building >= BUILDINGS.index("office")
+    rates = draw_rates(scenario, business)
+    appetite = np.exp(0.9 * bell("appetite"))
     return Customers(
-        ids=np.array([f"c{number:05d}" for number in range(count)], dtype=object),
-        lat=np.round(lat, 6),
-        lon=np.round(lon, 6),
-        zone=np.array([h3.latlng_to_cell(a, b, ZONE_RESOLUTION) for a, b in zip(lat, lon, strict=True)], dtype=object),
-        depot=distance.argmin(axis=1).astype(np.int64),
-        absence=absence,
-        morning_person=draw.normal(0, 1, count) * scenario.signal,
-        service_factor=np.exp(draw.normal(0, 0.35, count) * scenario.signal),
-        appetite=draw.gamma(0.8, 1.0, count) + 0.05,
+        lat=lat,
+        lon=lon,
+        city=city,
+        quarter=quarter,
+        depot=away.argmin(axis=1).astype(np.int64),
+        building=building,
+        business=business,
+        rate=rates.rate,
+        log_odds=rates.log_odds,
+        habit=rates.habit,
+        strength=rates.strength,
+        trouble=rates.trouble,
+        wrong_address=chance("wrong address") < law.wrong_address_share,
+        contact=np.exp(scenario.signal * 0.8 * bell("contact")),
+        answer=np.clip(law.answer_share + scenario.signal * 0.25 * bell("answer"), 0.02, 0.98),
+        service_factor=np.exp(scenario.signal * law.service_spread * bell("service")),
+        cumulative_appetite=np.cumsum(appetite) / appetite.sum(),
     )
 
 
-def _drivers(scenario: Scenario) -> tuple[Driver, ...]:
-    draw = stream(scenario.seed, "drivers")
-    drivers = []
-    for fleet_id, count, spread in (
-        ("captive", scenario.captive_drivers, 0.06),
-        ("carrier", scenario.third_party_drivers, 0.1),
-        ("gig", scenario.gig_drivers, 0.16),
-    ):
-        for number in range(count):
-            pace = float(np.exp(draw.normal(0.02 if fleet_id == "gig" else 0.0, spread) * max(scenario.signal, 0.1)))
-            certified = fleet_id == "captive" and number % 2 == 0
-            until = None if not certified else (20 if number == 4 else 10_000)
+def _drivers(scenario: Scenario, depots: int) -> tuple[Driver, ...]:
+    drivers: list[Driver] = []
+    for fleet_number, fleet in enumerate(scenario.fleets):
+        skill = normals(scenario.seed, "skill", fleet.fleet_id, keys=fleet.drivers)
+        for number in range(fleet.drivers):
+            certified = (number * 2 % 10) / 10 < fleet.certified_share and fleet.certified_share > 0
             drivers.append(
                 Driver(
-                    f"{fleet_id}-d{number:02d}",
-                    f"{fleet_id}-v{number:02d}",
-                    fleet_id,
-                    number % scenario.depots,
-                    pace,
-                    until,
+                    number=len(drivers),
+                    driver_id=f"{fleet.fleet_id}-d{number:02d}",
+                    vehicle_id=f"{fleet.fleet_id}-v{number:02d}",
+                    fleet=fleet_number,
+                    depot=number % depots,
+                    pace=fleet.pace * float(np.exp(fleet.skill_spread * scenario.signal * skill[number])),
+                    certified_until_day=None if not certified else (20 if number == 4 else 10_000),
                 )
             )
     return tuple(drivers)
