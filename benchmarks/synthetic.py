@@ -31,15 +31,16 @@ def _statements(first: date, days: int, per_day: int, seed: int) -> list[str]:
         f"'o' || n as order_id, cast(floor({_share('customer')} * {customers}) as bigint) as customer, "
         f"cast(floor({_share('depot')} * 2) as bigint) as depot, "
         # most are known one to three days ahead, some on the day itself
-        f"{base} + interval 1 day * (n // {per_day}) + interval 1 second * cast(floor(case when {_share('late')} < 0.05 "
-        f"then 25200 + 14400 * {_share('lead')} else -259200 * {_share('lead')} - 1 end) as bigint) as made, "
+        f"{base} + interval 1 day * (n // {per_day}) + interval 1 second * cast(floor(case "
+        f"when {_share('late')} < 0.05 then 25200 + 14400 * {_share('lead')} "
+        f"else -259200 * {_share('lead')} - 1 end) as bigint) as made, "
         f"{_share('change')} as change, {_share('outcome')} as outcome, {_share('report')} as report, "
         f"{_share('correction')} as correction, {_share('hour')} as hour_share, {_share('size')} as size "
         f"from (select range as n, {seed} as seed from range({days * per_day}))",
         # versions: the first; changed by a later file; taken back; moved to another date
         "create or replace temp table orders as "
-        "select *, made + interval 5 minute as known, 'f1' as file, false as gone, day as service_date, 1 as factor from o "
-        "union all select *, made + interval 1 second * cast(3600 + 172800 * size as bigint), 'f2', "
+        "select *, made + interval 5 minute as known, 'f1' as file, false as gone, day as service_date, "
+        "1 as factor from o union all select *, made + interval 1 second * cast(3600 + 172800 * size as bigint), 'f2', "
         "change < 0.015, day + case when change between 0.015 and 0.03 then 2 else 0 end, 2 from o where change < 0.08",
         f"""insert into raw.orders (order_id, service_date, kind, tenant_id, customer_id, depot_id, zone_id, lat, lon,
             window_start, window_end, service_s, mass_g, volume_ml, parcels, required_certifications,
@@ -56,15 +57,17 @@ def _statements(first: date, days: int, per_day: int, seed: int) -> list[str]:
         "case when outcome < 0.06 then 'attempt_failed' else 'delivered' end as told, "
         "day::timestamptz + interval 1 second * cast(21600 + 43200 * hour_share as bigint) as arrived from o",
         f"""create or replace temp table events as
-        select n, day, order_id, depot, 'arrived' as type, '-arr' as part, arrived as happened, arrived + interval 1 minute as known,
-            'f1' as file, false as gone, arrived - interval 5 minute as planned from e
+        select n, day, order_id, depot, 'arrived' as type, '-arr' as part, arrived as happened,
+            arrived + interval 1 minute as known, 'f1' as file, false as gone,
+            arrived - interval 5 minute as planned from e
         union all select n, day, order_id, depot, 'service_started', '-sta', arrived + interval 2 minute,
             arrived + interval 3 minute, 'f1', false, null from e
         union all select n, day, order_id, depot, told, '-out', arrived + interval 5 minute,
             arrived + interval 6 minute + case when report < 0.03 then interval 3 day else interval 0 day end,
             'f1', false, null from e
-        union all select n, day, order_id, depot, case when told = 'delivered' then 'attempt_failed' else 'delivered' end,
-            '-out', arrived + interval 5 minute, arrived + interval 4 day + interval {seed % 50} minute,
+        union all select n, day, order_id, depot,
+            case when told = 'delivered' then 'attempt_failed' else 'delivered' end, '-out',
+            arrived + interval 5 minute, arrived + interval 4 day + interval {seed % 50} minute,
             'f2', correction < 0.01, null from e where correction < 0.03""",
         f"""insert into raw.delivery_events (event_id, service_date, event_type, order_id, stop_id, attempt, depot_id,
             planned_time, event_time, source, file_id, ingest_time, retracted)
@@ -74,8 +77,8 @@ def _statements(first: date, days: int, per_day: int, seed: int) -> list[str]:
         select 'd' || d, 52.1 + moved * 0.01, 4.9, case d when 0 then 'Europe/Amsterdam' else 'America/New_York' end,
             {base} - interval 5 day, '{SOURCE}', 'f' || moved, {base} - interval 5 day + interval 1 day * moved * {days}
             * 0.6, false from range(2) as t(d), range(2) as v(moved)""",
-        f"""insert into raw.weather (depot_id, target_time, temperature_c, precipitation_mm, event_time, source, file_id,
-            ingest_time, retracted)
+        f"""insert into raw.weather (depot_id, target_time, temperature_c, precipitation_mm, event_time, source,
+            file_id, ingest_time, retracted)
         select 'd' || d, target, 5 + hash(h, issue, {seed}) % 200 / 10.0, hash(h, issue, 'rain', {seed}) % 50 / 10.0,
             issued, '{SOURCE}', 'f' || issue, issued + interval 10 minute, false
         from (select d, h, issue,
@@ -95,9 +98,7 @@ def fill(lake: Lake, first: date, days: int, per_day: int, seed: int = 1) -> int
     def write(connection: duckdb.DuckDBPyConnection) -> int:
         for statement in _statements(first, days, per_day, seed):
             connection.execute(statement)
-        found = connection.execute(
-            "select (select count(*) from orders) + (select count(*) from events)"
-        ).fetchone()
+        found = connection.execute("select (select count(*) from orders) + (select count(*) from events)").fetchone()
         return int(found[0]) if found else 0
 
     return lake.write(write)

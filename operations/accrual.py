@@ -37,6 +37,11 @@ class CostRates:
                 raise InputError(f"cost rates: {name} must not be negative, is {getattr(self, name)}")
 
 
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows as named tuples, untyped: their columns are checked by who made the frame."""
+    return iter(frame.itertuples())
+
+
 def _text(value: Any) -> str | None:
     return None if value is None or pd.isna(value) else str(value)
 
@@ -90,7 +95,7 @@ def day_postings(
     rows: list[dict[str, Any]] = []
     if planned_routes is not None and not planned_routes.empty and plan_stops is not None:
         rows += book.planned(planned_routes, plan_stops)
-    rows += book.ran(outcomes, accrued_routes, invoices, planned=rows)
+    rows += book.ran(outcomes, accrued_routes, invoices, planned=list(rows))
     rows += book.failures(outcomes, rates)
     for frame, kind, key, rate in (
         (contacts, CostKind.CONTACT, "event_id", rates.contact_minor),
@@ -141,7 +146,7 @@ class _Book:
     def planned(self, routes: pd.DataFrame, stops: pd.DataFrame) -> Iterator[dict[str, Any]]:
         """Estimates: the planned cost of each route, shared by its orders."""
         carried = stops.groupby("route_id")["order_id"].apply(list).to_dict()
-        for route in routes.itertuples():
+        for route in _rows(routes):
             own = sorted(str(one) for one in carried.get(route.route_id, []))
             parts = allocate(int(route.cost_minor), [1] * len(own)) if own else []
             for order_id, part in zip(own, parts, strict=True):
@@ -157,11 +162,11 @@ class _Book:
         planned: list[dict[str, Any]],
     ) -> Iterator[dict[str, Any]]:
         """Accruals and invoices of routes that ran; the estimates they replace are released to 0."""
-        due = {} if accrued is None else {str(r.route_id): int(r.amount_minor) for r in accrued.itertuples()}
+        due = {} if accrued is None else {str(r.route_id): int(r.amount_minor) for r in _rows(accrued)}
         asked: dict[str, int] = {}
         if invoices is not None and not invoices.empty:
             whole = invoices[invoices["route_id"].isna()]
-            for number, line in enumerate(whole.itertuples()):
+            for number, line in enumerate(_rows(whole)):
                 name = f"invoice/{line.fleet_id}/{line.component}/{number}"
                 kind = CostKind.SHORTFALL if "shortfall" in str(line.component) else CostKind.TRANSPORT
                 scope = {"fleet_id": line.fleet_id}
@@ -189,7 +194,7 @@ class _Book:
         for stage, amount in ((Stage.ACCRUED, due), (Stage.INVOICED, asked)):
             if amount is None:
                 continue
-            for stop, part in zip(stops.itertuples(), allocate(amount, [1] * len(stops)), strict=True):
+            for stop, part in zip(_rows(stops), allocate(amount, [1] * len(stops)), strict=True):
                 kind, component = CostKind.TRANSPORT, "route"
                 if stop.outcome == "failed":
                     kind, component = CostKind.FAILURE, "wasted_attempt"
@@ -201,7 +206,7 @@ class _Book:
 
     def failures(self, outcomes: pd.DataFrame, rates: CostRates) -> Iterator[dict[str, Any]]:
         """What a failed attempt costs beyond the drive: the return to the depot and the refund."""
-        for stop in outcomes[outcomes["outcome"] == "failed"].itertuples():
+        for stop in _rows(outcomes[outcomes["outcome"] == "failed"]):
             scope = {"order_id": stop.order_id, "fleet_id": stop.fleet_id, "depot_id": stop.depot_id}
             for component, amount in (("return", rates.return_minor), ("refund", rates.refund_minor)):
                 if amount:

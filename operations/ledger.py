@@ -124,7 +124,7 @@ def _checked(postings: pd.DataFrame) -> pd.DataFrame:
     rank = rows["stage"].map({str(one): number for number, one in enumerate(STAGES)}).astype("int64")
     back = rank < rank.groupby(rows["obligation_id"]).shift(fill_value=0)
     if back.any():
-        one = rows.loc[back.idxmax()]
+        one = rows[back].iloc[0]
         raise InputError(f"postings: obligation {one['obligation_id']!r} goes back to {one['stage']}")
     return rows
 

@@ -35,7 +35,7 @@ def explain(problem: PlanningProblem, plan: Plan, evaluator: Evaluator | None = 
     return tuple(_reason(state, evaluator.orders[one.order_id]) for one in plan.unserved)
 
 
-def _reason(state: State, order: Order) -> Unserved:
+def _reason(state: State, order: Order) -> Unserved:  # noqa: PLR0911 - one return a reason
     evaluator = state.evaluator
 
     def because(code: str, words: str) -> Unserved:

@@ -98,7 +98,7 @@ def _release(stops: Stops, first: int) -> int:
     return latest
 
 
-def _run(drive: Drive, stops: Stops, start_s: int) -> tuple[Timing, int] | None:  # noqa: PLR0912, PLR0915 - one pass
+def _run(drive: Drive, stops: Stops, start_s: int) -> tuple[Timing, int] | None:  # noqa: PLR0911, PLR0912 - one pass
     """Times when leaving at ``start_s``, and by how much the departure may move later without any delay."""
     vehicle, duration, distance = drive.vehicle, drive.duration, drive.distance
     start_s = clock = max(start_s, _release(stops, 0))

@@ -1,7 +1,8 @@
 """The proof: checks a plan against its problem with code that no engine uses.
 
 Everything is computed again from the problem: times, loads, rules, distances, prices. Nothing of ``schedule``,
-``tariffs``, ``families`` or ``engines`` is imported (an import contract holds that); ``proof`` has the registered rules.
+``tariffs``, ``families`` or ``engines`` is imported (an import contract holds that); ``proof`` has the
+registered rules.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ def _check_rules(route: Route, vehicle: Vehicle, visited: list[Order], where: st
                 yield Violation("certification", where, f"{state} {code!r} at order {order.order_id!r}")
 
 
-def _check_times(
+def _check_times(  # noqa: PLR0912 - one pass along the route
     problem: PlanningProblem, route: Route, vehicle: Vehicle, visited: list[Order], where: str
 ) -> Iterator[Violation]:
     place = {one.depot_id: one.location for one in problem.depots}

@@ -14,3 +14,10 @@
     from {{ model }}
     where not coalesce(({{ expression }}), false)
 {% endtest %}
+
+{#- None of the columns is null in any row: one pass instead of a test a column. -#}
+{% test never_null(model, columns) %}
+    select {{ columns | join(', ') }}
+    from {{ model }}
+    where {% for column in columns %}{{ column }} is null{{ ' or ' if not loop.last }}{% endfor %}
+{% endtest %}

@@ -33,18 +33,20 @@ def ingest(
     data_dir: Path,
     ingest_time: datetime | None = None,
     progress: Callable[[str], None] | None = None,
+    leave_out: frozenset[Path] = frozenset(),
 ) -> IngestReport:
     """Load the files of a source that the lake has not seen.
 
     A file is known by its content. A file that was seen under the same path with other content is a correction: its
     rows become new versions, keys that are gone are retracted, the old versions stay readable as of before.
+    ``leave_out``: files that are not ready to be read.
 
     Raises:
         InputError, MappingError: a file or column is missing, or the mapping asks for what it may not.
     """
     moment = ingest_time or datetime.now(UTC)
     warm_up()
-    source = read_inputs(mapping, Path(data_dir))
+    source = read_inputs(mapping, Path(data_dir), leave_out)
     report = IngestReport(mapping.name)
     try:
         readers = _first_readers(mapping)
@@ -248,15 +250,17 @@ def _bad_rows(
         "field varchar, message varchar, content varchar)"
     )
     for rule, condition in verdict.rules:
+        # a value that is no date is not missing: what it broke first says more
+        same = "_bad.field = ?" if rule.name == f"{rule.field}_is_given" else "_bad.rule = ?"
         connection.execute(
             f"""
             insert into _bad
             select j._n, _files.file_id, j._file, greatest(j._row, 0), ?, ?, ?, to_json(r)
             from {JUDGED} as j join "{part.input}" as r on r.rowid = j._n join _files on {_own_file(through_view, "j.")}
             where not j._repeated and {condition}
-                and not exists (select 1 from _bad where _bad.n = j._n and _bad.rule = ?)
+                and not exists (select 1 from _bad where _bad.n = j._n and {same})
             """,
-            [rule.name, rule.field, rule.message, rule.name],
+            [rule.name, rule.field, rule.message, rule.field if "field" in same else rule.name],
         )
     first = next(iter(new_files.values()))
     for number, row in enumerate(unreadable, start=1):

@@ -25,8 +25,8 @@ class Source:
     broken: dict[str, list[BrokenRow]] = field(default_factory=dict)
 
 
-def input_files(mapping: Mapping, name: str, folder: Path) -> list[Path]:
-    """Files of an input, in order of name.
+def input_files(mapping: Mapping, name: str, folder: Path, leave_out: frozenset[Path] = frozenset()) -> list[Path]:
+    """Files of an input, in order of name, without those to ``leave_out``.
 
     Raises:
         InputError: there is none, or one lies outside the folder (through a link).
@@ -36,7 +36,7 @@ def input_files(mapping: Mapping, name: str, folder: Path) -> list[Path]:
         return []
     root = folder.resolve()
     paths = sorted(Path(found) for found in glob.glob(str(Path(glob.escape(str(root))) / one.path), recursive=True))  # noqa: PTH207
-    paths = [path for path in paths if path.is_file()]
+    paths = [path for path in paths if path.is_file() and path not in leave_out]
     if not paths:
         raise InputError(f"sources/{mapping.name}.yml: inputs.{name}: there is no file {one.path!r} in {folder}")
     for path in paths:
@@ -51,7 +51,7 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
 
 
-def read_inputs(mapping: Mapping, folder: Path) -> Source:
+def read_inputs(mapping: Mapping, folder: Path, leave_out: frozenset[Path] = frozenset()) -> Source:
     """Read the inputs into a DuckDB that can reach nothing else afterwards.
 
     Every input becomes a table with the columns of its files and ``_row`` (1 is the first data row of its file),
@@ -68,7 +68,7 @@ def read_inputs(mapping: Mapping, folder: Path) -> Source:
             if one.database is not None:
                 source.files[name] = [read_query(connection, name, one, f"sources/{mapping.name}.yml: inputs.{name}")]
                 continue
-            paths = input_files(mapping, name, folder)
+            paths = input_files(mapping, name, folder, leave_out)
             source.files[name] = [(str(path.relative_to(root)), content_hash(path)) for path in paths]
             if broken := read_files(connection, name, one, paths, root):
                 source.broken[name] = broken

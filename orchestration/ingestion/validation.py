@@ -69,7 +69,7 @@ def validate(
     ``references``: column -> (what it names, ids that exist); ``region``: where the source's depots are (lat_min, ...).
     """
     present = set(mapped.columns)
-    rules = [*table_rules(table, present), *mapped.rules]
+    rules = [*mapped.rules, *table_rules(table, present)]
     flags = _more_flags(connection, present, references or {}, region or _region(connection, present))
     rules.extend(flag_rule(rule, field, words, flag) for flag, (_, rule, field, words) in flags.items())
     key = ", ".join(name for name in table.key if name != "source")

@@ -85,11 +85,17 @@ def _as_of(lake: Lake, source: str, service_date: date, zone: ZoneInfo) -> datet
         "from raw.orders where source = ? and service_date = ?",
         [cut_off, source, service_date],
     )
-    if int(frame["in_time"].iloc[0]) == 0 and not pd.isna(frame["last"].iloc[0]):
-        loaded = lake.query("select max(ingest_time) as last from control.ingested_files where source = ?", [source])[
-            "last"
-        ].iloc[0]
-        return max(pd.Timestamp(frame["last"].iloc[0]), pd.Timestamp(loaded)).to_pydatetime()
+    if int(frame["in_time"].iloc[0]) > 0:
+        return cut_off
+    loads = lake.query(
+        "select min(ingest_time) as first, max(ingest_time) as last from control.ingested_files where source = ?",
+        [source],
+    )
+    first, last = loads["first"].iloc[0], loads["last"].iloc[0]
+    if not pd.isna(frame["last"].iloc[0]):
+        return max(pd.Timestamp(frame["last"].iloc[0]), pd.Timestamp(last)).to_pydatetime()
+    if not pd.isna(first) and pd.Timestamp(first) > pd.Timestamp(cut_off):
+        return pd.Timestamp(last).to_pydatetime()
     return cut_off
 
 

@@ -244,10 +244,10 @@ def _vehicle_type(
     more: dict[str, Any] = {}
     if vehicle.max_trips > 1:
         more = {"reload_depots": [start], "max_reloads": min(vehicle.max_trips, len(problem.orders)) - 1}
-    if vehicle.max_distance_m is not None and tariff.per_km_minor:
+    stop_prices = tariff.per_stop_minor or tariff.per_parcel_minor
+    if vehicle.max_distance_m is not None and tariff.per_km_minor and not stop_prices:
         # distances are prices here; stops' own prices would count as metres, so the limit holds where there are none
-        if not (tariff.per_stop_minor or tariff.per_parcel_minor):
-            more["max_distance"] = vehicle.max_distance_m * tariff.per_km_minor * scale // 1_000
+        more["max_distance"] = vehicle.max_distance_m * tariff.per_km_minor * scale // 1_000
     return pyvrp.VehicleType(
         count,
         capacity=[*capacity, stops],

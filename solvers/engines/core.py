@@ -304,9 +304,7 @@ class _Core:
     def _open_near(self, near: list[int], inside: set[str]) -> list[str]:
         """Open orders near the part that it may take up; no alternative of an order served elsewhere."""
         served = {one for ids in self.routes.values() for one in ids}
-        groups = {
-            order.group for one in served - inside if one != RELOAD and (order := self.evaluator.orders[one]).group
-        }
+        groups = {self.evaluator.orders[one].group for one in served - inside if one != RELOAD} - {""}
         found: list[str] = []
         for index in near[: 2 * PART]:
             one = self.ids[index]

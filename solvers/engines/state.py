@@ -86,11 +86,7 @@ class State:
         rules = self.evaluator.rules
         if not rules.plan:
             return 0, 0
-        summaries = [
-            one
-            for key, tour in self.tours.items()
-            if (one := instead[key] if key in instead else tour.summary) is not None
-        ]
+        summaries = [one for key, tour in self.tours.items() if (one := instead.get(key, tour.summary)) is not None]
         return rules.plan_price(summaries)
 
     def waiting(self) -> list[Order]:
@@ -198,9 +194,9 @@ class State:
                 if found is None:
                     continue
             kept = {one.order_id for one in stops if one is not None}
-            for one in tour.stops:
-                if one is not None and one.order_id not in kept:
-                    self._release(one)
+            for stop in tour.stops:
+                if stop is not None and stop.order_id not in kept:
+                    self._release(stop)
             self.set_tour(tour, stops, found)
 
     def take_over(self, initial: Sequences) -> None:

@@ -178,7 +178,7 @@ def _serve(connection: Connection, message: Mapping[str, Any]) -> None:
         started = time.perf_counter()
         try:
             answer = _solve(problem, by_order, by_vehicle, whole, task, started)
-        except Exception:  # noqa: BLE001 - whatever PyVRP raises, the parent goes on without this part
+        except Exception:
             answer = Answer(None, float("inf"))
         connection.send(answer)
 

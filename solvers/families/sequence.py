@@ -6,6 +6,7 @@ Parameters hold ids of orders; a rule is kept where none of its orders is on the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from solvers.families.base import (
     Parameter,
@@ -38,7 +39,7 @@ def _consecutive(rule: Rule, view: RouteView) -> int:
     """Those of ``sequence`` on the route must follow each other directly; each break of it is one unit."""
     at = _positions(rule, view)
     listed = [at[one] for one in many(rule.parameters["sequence"]) if one in at]
-    return sum(second != first + 1 for first, second in zip(listed, listed[1:], strict=False))
+    return sum(second != first + 1 for first, second in pairwise(listed))
 
 
 def _first(rule: Rule, view: RouteView) -> int:
@@ -118,7 +119,7 @@ def _apart_in_time(rule: Rule, view: RouteView) -> int:
     at = {o.order_id: s for o, s in zip(view.stops, view.timing.services, strict=True)}
     listed = [at[one] for one in many(rule.parameters["sequence"]) if one in at]
     limit = number(rule, "limit_s")
-    return sum(over(abs(second - first), limit) for first, second in zip(listed, listed[1:], strict=False))
+    return sum(over(abs(second - first), limit) for first, second in pairwise(listed))
 
 
 def _spaced_in_time(rule: Rule, view: RouteView) -> int:
@@ -126,7 +127,7 @@ def _spaced_in_time(rule: Rule, view: RouteView) -> int:
     at = {o.order_id: s for o, s in zip(view.stops, view.timing.services, strict=True)}
     listed = [at[one] for one in many(rule.parameters["sequence"]) if one in at]
     limit = number(rule, "limit_s")
-    return sum(over(limit, abs(second - first)) for first, second in zip(listed, listed[1:], strict=False))
+    return sum(over(limit, abs(second - first)) for first, second in pairwise(listed))
 
 
 def _same_vehicle(rule: Rule, routes: Sequence[RouteSummary], problem: PlanningProblem) -> int:

@@ -54,7 +54,7 @@ def _after_driving(driving_s: int, break_s: int) -> Callable[[Rule, Facts], Foun
     def check(rule: Rule, facts: Facts) -> Found:
         limit = rule.parameters.get("driving_s", driving_s)
         rest = rule.parameters.get("break_s", break_s)
-        assert isinstance(limit, int) and isinstance(rest, int)  # noqa: S101, PT018 - refused when the problem was made
+        assert isinstance(limit, int) and isinstance(rest, int)  # noqa: S101 - refused when the problem was made
         for route, vehicle, visits in facts.of(rule):
             driven = 0
             for kind, start, end in _events(route, vehicle, visits, facts):
@@ -71,7 +71,7 @@ def _after_driving(driving_s: int, break_s: int) -> Callable[[Rule, Facts], Foun
 
 def _after_work(rule: Rule, facts: Facts) -> Found:
     limit, rest = rule.parameters.get("work_s", 21_600), rule.parameters.get("break_s", 1_800)
-    assert isinstance(limit, int) and isinstance(rest, int)  # noqa: S101, PT018 - refused when the problem was made
+    assert isinstance(limit, int) and isinstance(rest, int)  # noqa: S101 - refused when the problem was made
     for route, vehicle, visits in facts.of(rule):
         since = route.start_s
         for kind, start, end in _events(route, vehicle, visits, facts):
@@ -85,7 +85,7 @@ def _after_work(rule: Rule, facts: Facts) -> Found:
 def _meal(rule: Rule, facts: Facts) -> Found:
     earliest, latest = rule.parameters["earliest_s"], rule.parameters["latest_s"]
     rest = rule.parameters.get("break_s", 1_800)
-    assert isinstance(earliest, int) and isinstance(latest, int) and isinstance(rest, int)  # noqa: S101, PT018
+    assert isinstance(earliest, int) and isinstance(latest, int) and isinstance(rest, int)  # noqa: S101
     for route, vehicle, _ in facts.of(rule):
         taken = any(earliest <= one.start_s <= latest and one.end_s - one.start_s >= rest for one in route.breaks)
         if route.end_s > latest and not taken:
