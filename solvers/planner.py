@@ -65,6 +65,7 @@ def needs_mending(problem: PlanningProblem, evaluator: Evaluator) -> bool:
         or bool(problem.locks)
         or any(len(order.windows) > 1 or order.required_certifications for order in problem.orders)
         or any(vehicle.reload_s or vehicle.max_distance_m is not None for vehicle in problem.vehicles)
+        or any(vehicle.tariff.piecewise or problem.travel_of(vehicle).timed for vehicle in problem.vehicles)
     )
 
 

@@ -112,7 +112,10 @@ class Order:
 class Tariff:
     """What a route of a vehicle costs; every price in minor units of one unit of work.
 
-    Hours are paid from departure to return; overtime is what exceeds ``overtime_after_s``.
+    Hours are paid from departure to return; overtime is what exceeds ``overtime_after_s``. Steps make a price
+    piecewise: ``(from, price)`` is paid for each unit of the route from there on, instead of the price before
+    (``km_steps`` begin at metres, ``hour_steps`` at seconds, ``stop_steps`` and ``parcel_steps`` at a count). A
+    route costs ``minimum_minor`` at least.
     """
 
     per_route_minor: int = 0
@@ -122,6 +125,16 @@ class Tariff:
     per_hour_minor: int = 0
     overtime_per_hour_minor: int = 0
     overtime_after_s: int | None = None
+    km_steps: tuple[tuple[int, int], ...] = ()
+    hour_steps: tuple[tuple[int, int], ...] = ()
+    stop_steps: tuple[tuple[int, int], ...] = ()
+    parcel_steps: tuple[tuple[int, int], ...] = ()
+    minimum_minor: int = 0
+
+    @property
+    def piecewise(self) -> bool:
+        """Whether a price depends on how much the route has used already."""
+        return bool(self.km_steps or self.hour_steps or self.stop_steps or self.parcel_steps or self.minimum_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +198,9 @@ class Rule:
 class Lock:
     """What re-planning may not change of a vehicle's route.
 
-    ``level``: ``all`` keeps sequence and times of ``orders``, ``sequence`` keeps their sequence at the route's head,
-    ``vehicle`` keeps them on the vehicle in any sequence.
+    ``level`` says what may give, as in Google's ``ShipmentModel`` (injected solution): ``all`` relaxes nothing of
+    ``orders``, the head of the route: sequence and times are kept, the route leaves at ``start_s``; ``sequence``
+    relaxes times; ``vehicle`` relaxes times and sequence, the orders stay on the vehicle. No lock relaxes all.
     """
 
     vehicle_id: str
@@ -197,10 +211,27 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Travel:
-    """Square matrices between locations: integer metres and seconds."""
+    """Square matrices between locations: integer metres and seconds.
+
+    Attributes:
+        starts_s: when each bucket of the day begins; empty: a leg takes as long all day.
+        by_start_s: shape (buckets, n, n), seconds of a leg that is begun at the start of each bucket;
+            ``duration_s`` is then what engines without a clock reckon with (the mean, say).
+        smooth: seconds change linearly from one start to the next; else they hold until the next start. Before the
+            first start and after the last they hold. Who would arrive sooner by leaving later waits on the way, so
+            that nobody overtakes (``solvers.clock.arrival_s``).
+    """
 
     distance_m: IntegerMatrix
     duration_s: IntegerMatrix
+    starts_s: tuple[int, ...] = ()
+    by_start_s: IntegerMatrix | None = None
+    smooth: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether legs depend on the time of day."""
+        return self.by_start_s is not None
 
     @property
     def size(self) -> int:

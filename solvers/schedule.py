@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from solvers.clock import arrival_s
 from solvers.plan import Break, Reload
-from solvers.problem import LARGEST, PICKUP, Order, PlanningProblem, Vehicle
+from solvers.problem import LARGEST, PICKUP, Order, PlanningProblem, Travel, Vehicle
 from solvers.rests import BreakPolicy, Rests
 
 __all__ = ["BreakPolicy", "Drive", "Stops", "Timing", "fits", "timing"]
@@ -43,16 +44,34 @@ class Drive:
     duration: Any
     distance: Any
     breaks: tuple[BreakPolicy, ...] = ()
+    timed: Travel | None = None
+    fixed_start_s: int | None = None
 
     @staticmethod
     def of(problem: PlanningProblem, vehicle: Vehicle, breaks: tuple[BreakPolicy, ...] = ()) -> Drive:
         """Look up depot, end and matrices of ``vehicle``."""
         travel = problem.travel_of(vehicle)
         depot = problem.depot(vehicle.depot_id).location
+        fixed = next(
+            (k.start_s for k in problem.locks if k.vehicle_id == vehicle.vehicle_id and k.level == "all"), None
+        )
         # bound methods: item access without making a numpy scalar is three times as fast
         return Drive(
-            vehicle, depot, problem.end_location(vehicle), travel.duration_s.item, travel.distance_m.item, breaks
+            vehicle,
+            depot,
+            problem.end_location(vehicle),
+            travel.duration_s.item,
+            travel.distance_m.item,
+            breaks,
+            travel if travel.timed else None,
+            fixed,
         )
+
+    def leg_s(self, here: int, there: int, leaving_s: int) -> int:
+        """Seconds from ``here`` to ``there`` when leaving at ``leaving_s``."""
+        if self.timed is None:
+            return int(self.duration(here, there))
+        return arrival_s(self.timed, here, there, leaving_s) - leaving_s
 
 
 def timing(drive: Drive, stops: Stops) -> Timing | None:
@@ -62,11 +81,14 @@ def timing(drive: Drive, stops: Stops) -> Timing | None:
     no paid minute is spent waiting that could be spent at the depot.
     """
     vehicle = drive.vehicle
-    first = _run(drive, stops, vehicle.start_s)
+    first = _run(drive, stops, vehicle.start_s if drive.fixed_start_s is None else drive.fixed_start_s)
     if first is None:
         return None
     found, later = first
-    if later > 0:
+    if drive.fixed_start_s is not None:
+        if found.start_s != drive.fixed_start_s:
+            return None
+    elif later > 0:
         shifted = _run(drive, stops, vehicle.start_s + later)
         if shifted is not None and shifted[0].end_s <= found.end_s:
             found = shifted[0]
@@ -98,9 +120,10 @@ def _release(stops: Stops, first: int) -> int:
     return latest
 
 
-def _run(drive: Drive, stops: Stops, start_s: int) -> tuple[Timing, int] | None:  # noqa: PLR0911, PLR0912 - one pass
+def _run(drive: Drive, stops: Stops, start_s: int) -> tuple[Timing, int] | None:  # noqa: PLR0911, PLR0912, PLR0915 - one pass
     """Times when leaving at ``start_s``, and by how much the departure may move later without any delay."""
-    vehicle, duration, distance = drive.vehicle, drive.duration, drive.distance
+    vehicle, distance = drive.vehicle, drive.distance
+    duration = drive.duration if drive.timed is None else None
     start_s = clock = max(start_s, _release(stops, 0))
     here, metres, driving = drive.depot, 0, 0
     waited, slack, first_trip = 0, LARGEST, True
@@ -111,7 +134,7 @@ def _run(drive: Drive, stops: Stops, start_s: int) -> tuple[Timing, int] | None:
     rests = Rests(drive.breaks, start_s) if drive.breaks else None
     for index, order in enumerate(stops):
         if order is None:
-            leg = duration(here, drive.depot)
+            leg = duration(here, drive.depot) if duration else drive.leg_s(here, drive.depot, clock)
             metres += distance(here, drive.depot)
             driving += leg
             position = len(arrivals)
@@ -123,7 +146,8 @@ def _run(drive: Drive, stops: Stops, start_s: int) -> tuple[Timing, int] | None:
             clock, here, first_trip = gone, drive.depot, False
             continue
         place = order.location
-        leg, leg_m = duration(here, place), distance(here, place)
+        leg_m = distance(here, place)
+        leg = duration(here, place) if duration else drive.leg_s(here, place, clock)
         legs.append((leg_m, leg))
         metres += leg_m
         driving += leg
@@ -156,7 +180,7 @@ def _run(drive: Drive, stops: Stops, start_s: int) -> tuple[Timing, int] | None:
                 slack = min(slack, waited + expiry - clock)
         here = place
     if drive.end is not None:
-        leg = duration(here, drive.end)
+        leg = duration(here, drive.end) if duration else drive.leg_s(here, drive.end, clock)
         metres += distance(here, drive.end)
         driving += leg
         clock = clock + leg if rests is None else rests.drive(clock, leg, len(arrivals), 0)

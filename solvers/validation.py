@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from domain.errors import PlanningError
-from solvers.problem import AUTHORITIES, DELIVERY, LARGEST, PICKUP, Load, Order, PlanningProblem, Travel, Vehicle
+from solvers.problem import (
+    AUTHORITIES,
+    DELIVERY,
+    LARGEST,
+    PICKUP,
+    Load,
+    Lock,
+    Order,
+    PlanningProblem,
+    Tariff,
+    Travel,
+    Vehicle,
+)
 
 LOCK_LEVELS = ("all", "sequence", "vehicle")
 
@@ -80,22 +94,63 @@ def _validate_locks(problem: PlanningProblem) -> None:
     orders = {order.order_id for order in problem.orders}
     vehicles = {vehicle.vehicle_id for vehicle in problem.vehicles}
     held: dict[str, str] = {}
-    locked: set[str] = set()
+    locked: set[tuple[str, bool]] = set()
     for lock in problem.locks:
         owner = f"lock of vehicle {lock.vehicle_id[:80]!r}"
         if lock.vehicle_id not in vehicles:
             raise PlanningError(f"{owner}: there is no such vehicle")
-        if lock.vehicle_id in locked:
-            raise PlanningError(f"{owner}: the vehicle has another lock")
-        locked.add(lock.vehicle_id)
         if lock.level not in LOCK_LEVELS:
             raise PlanningError(f"{owner}: level must be one of {', '.join(LOCK_LEVELS)}, is {lock.level!r}")
+        kind = (lock.vehicle_id, lock.level == "vehicle")
+        if kind in locked:
+            raise PlanningError(
+                f"{owner}: the vehicle has another lock; one for its head and one of level 'vehicle' may be"
+            )
+        locked.add(kind)
         for order_id in lock.orders:
             if order_id not in orders:
                 raise PlanningError(f"{owner}: there is no order {order_id[:80]!r}")
             if order_id in held:
                 raise PlanningError(f"{owner}: order {order_id[:80]!r} is locked to {held[order_id]!r} as well")
             held[order_id] = lock.vehicle_id
+        if lock.start_s is not None:
+            _amount(owner, "start_s", lock.start_s)
+        elif lock.level == "all" and lock.orders:
+            raise PlanningError(f"{owner}: level 'all' keeps times, so start_s must say when the route leaves")
+        _validate_locked(problem, lock, owner)
+
+
+def _validate_locked(problem: PlanningProblem, lock: Lock, owner: str) -> None:
+    """Refuse a lock that asks for what the order or the vehicle rules out."""
+    by_id = {order.order_id: order for order in problem.orders}
+    vehicle = next(v for v in problem.vehicles if v.vehicle_id == lock.vehicle_id)
+    groups: dict[str, str] = {}
+    for order_id in lock.orders:
+        order = by_id[order_id]
+        if vehicle.vehicle_id in order.banned_vehicles:
+            raise PlanningError(f"{owner}: order {order_id[:80]!r} is banned from this vehicle")
+        if order.depot_id not in {"", vehicle.depot_id}:
+            raise PlanningError(f"{owner}: order {order_id[:80]!r} is loaded at {order.depot_id[:80]!r}")
+        if order.group and groups.setdefault(order.group, order_id) != order_id:
+            raise PlanningError(f"{owner}: two alternatives of {order.group[:80]!r} are locked")
+
+
+def _validate_clock(owner: str, travel: Travel) -> None:
+    if travel.by_start_s is None:
+        if travel.starts_s:
+            raise PlanningError(f"{owner}: starts_s is given, by_start_s is missing")
+        return
+    table, size = travel.by_start_s, travel.size
+    if table.shape != (len(travel.starts_s), size, size):
+        raise PlanningError(
+            f"{owner}.by_start_s: must be {len(travel.starts_s)} x {size} x {size} (starts_s, places), is {table.shape}"
+        )
+    if table.dtype.kind not in "iu":
+        raise PlanningError(f"{owner}.by_start_s: must hold integers, holds {table.dtype}")
+    if not travel.starts_s or any(b <= a for a, b in pairwise(travel.starts_s)):
+        raise PlanningError(f"{owner}.starts_s: must rise, is {travel.starts_s[:9]}")
+    if table.size and not 0 <= int(table.min()) <= int(table.max()) <= LARGEST:
+        raise PlanningError(f"{owner}.by_start_s: must be from 0 to {LARGEST}")
 
 
 def _validate_travel(owner: str, travel: Travel) -> None:
@@ -113,6 +168,7 @@ def _validate_travel(owner: str, travel: Travel) -> None:
         raise PlanningError(
             f"{owner}: distance_m is {travel.distance_m.shape} but duration_s is {travel.duration_s.shape}"
         )
+    _validate_clock(owner, travel)
 
 
 def _unique(name: str, ids: list[str]) -> None:
@@ -181,8 +237,10 @@ def _validate_vehicle(vehicle: Vehicle, depots: set[str]) -> None:
         "per_km_minor",
         "per_hour_minor",
         "overtime_per_hour_minor",
+        "minimum_minor",
     ):
         _amount(owner, f"tariff.{name}", getattr(tariff, name))
+    _validate_steps(owner, tariff)
     if vehicle.end_depot_id is not None and vehicle.end_depot_id not in depots:
         raise PlanningError(f"{owner}: unknown end depot {vehicle.end_depot_id!r}")
     _amount(owner, "reload_s", vehicle.reload_s)
@@ -196,3 +254,13 @@ def _validate_vehicle(vehicle: Vehicle, depots: set[str]) -> None:
     ):
         if value is not None:
             _amount(owner, name, value)
+
+
+def _validate_steps(owner: str, tariff: Tariff) -> None:
+    for name in ("km_steps", "hour_steps", "stop_steps", "parcel_steps"):
+        steps = getattr(tariff, name)
+        for number, (start, price) in enumerate(steps):
+            _amount(owner, f"tariff.{name}[{number}] start", start)
+            _amount(owner, f"tariff.{name}[{number}] price", price)
+        if any(second[0] <= first[0] for first, second in pairwise(steps)):
+            raise PlanningError(f"{owner}: tariff.{name} must rise, is {steps[:9]}")

@@ -7,11 +7,12 @@ registered rules.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 
 from solvers.plan import Plan, Route
-from solvers.problem import Order, PlanningProblem, Vehicle
+from solvers.problem import Order, PlanningProblem, Travel, Vehicle
 from solvers.proof import rule_violations
 from solvers.proof.violation import Violation
 
@@ -55,6 +56,23 @@ def _violations(problem: PlanningProblem, plan: Plan) -> Iterator[Violation]:
     if not any(route.vehicle_id not in vehicles for route in plan.routes):
         yield from rule_violations(problem, plan)
     yield from _check_torn(problem, plan)
+    yield from _check_locks(problem, plan)
+
+
+def _check_locks(problem: PlanningProblem, plan: Plan) -> Iterator[Violation]:
+    """What locks hold: orders on their vehicle, their sequence at the head of it, the departure."""
+    routes = {route.vehicle_id: route for route in plan.routes}
+    for lock in problem.locks:
+        where = f"lock of {lock.vehicle_id}"
+        route = routes.get(lock.vehicle_id)
+        on_board = [visit.order_id for visit in route.visits] if route is not None else []
+        gone = [one for one in lock.orders if one not in on_board]
+        if gone:
+            yield Violation("lock", where, f"order {gone[0]!r} is not on the vehicle")
+        elif lock.level != "vehicle" and tuple(on_board[: len(lock.orders)]) != lock.orders:
+            yield Violation("lock", where, "the locked orders are not the head of the route in their sequence")
+        elif lock.level == "all" and lock.orders and route is not None and route.start_s != lock.start_s:
+            yield Violation("lock", where, f"leaves at {route.start_s}, is locked to {lock.start_s}")
 
 
 def _failure(order: Order, fleet_id: str) -> int:
@@ -193,14 +211,14 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
         at = f"{where}, order {order.order_id!r}"
         if visit.trip == trip + 1 and trip < len(route.reloads):
             reload = route.reloads[trip]
-            expected = clock + int(travel.duration_s[here, depot])
+            expected = clock + _seconds(travel, here, depot, clock)
             metres += int(travel.distance_m[here, depot])
             if reload.arrival_s != expected + _rested(route, number, clock, reload.arrival_s):
                 yield Violation("time", at, f"is back to reload at {reload.arrival_s}, must be {expected}")
             if reload.departure_s < reload.arrival_s + vehicle.reload_s:
                 yield Violation("time", at, f"reloads for less than {vehicle.reload_s} s")
             clock, here, trip = reload.departure_s, depot, visit.trip
-        leg_s = int(travel.duration_s[here, order.location])
+        leg_s = _seconds(travel, here, order.location, clock)
         leg_m = int(travel.distance_m[here, order.location])
         if (visit.leg_s, visit.leg_m) != (leg_s, leg_m):
             yield Violation("leg", at, f"leg is {visit.leg_m} m and {visit.leg_s} s, must be {leg_m} and {leg_s}")
@@ -218,7 +236,7 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
         clock, here, metres = visit.departure_s, order.location, metres + leg_m
     back = clock
     if end is not None:
-        back += int(travel.duration_s[here, end])
+        back += _seconds(travel, here, end, clock)
         metres += int(travel.distance_m[here, end])
     back += _rested(route, len(visited), clock, route.end_s)
     if route.end_s != back:
@@ -249,12 +267,39 @@ def _price(vehicle: Vehicle, visited: list[Order], metres: int, seconds: int) ->
     """The tariff's price by exact fractions, each component rounded half up."""
     tariff = vehicle.tariff
     overtime = 0 if tariff.overtime_after_s is None else max(0, seconds - tariff.overtime_after_s)
+    parcels = sum(order.load.parcels for order in visited)
     components = (
         Fraction(tariff.per_route_minor),
-        Fraction(tariff.per_stop_minor * len(visited)),
-        Fraction(tariff.per_parcel_minor * sum(order.load.parcels for order in visited)),
-        Fraction(tariff.per_km_minor * metres, 1000),
-        Fraction(tariff.per_hour_minor * seconds, 3600),
+        _stepped(tariff.per_stop_minor, tariff.stop_steps, len(visited)),
+        _stepped(tariff.per_parcel_minor, tariff.parcel_steps, parcels),
+        _stepped(tariff.per_km_minor, tariff.km_steps, metres) / 1000,
+        _stepped(tariff.per_hour_minor, tariff.hour_steps, seconds) / 3600,
         Fraction(tariff.overtime_per_hour_minor * overtime, 3600),
     )
-    return sum(int(component + Fraction(1, 2)) for component in components)
+    return max(tariff.minimum_minor, sum(int(component + Fraction(1, 2)) for component in components))
+
+
+def _stepped(price: int, steps: tuple[tuple[int, int], ...], amount: int) -> Fraction:
+    """Each band of a piecewise price on its own: what lies between its bounds, times its price."""
+    bounds = [0, *(start for start, _ in steps), max(amount, *(start for start, _ in steps), 0) if steps else amount]
+    prices = [price, *(one for _, one in steps)]
+    return Fraction(sum(p * max(0, min(amount, b) - a) for p, a, b in zip(prices, bounds, bounds[1:], strict=False)))
+
+
+def _seconds(travel: Travel, here: int, there: int, leaving: int) -> int:
+    """Seconds of a leg begun at ``leaving``: the soonest arrival of all who leave then or at a later start."""
+    if travel.by_start_s is None:
+        return int(travel.duration_s[here, there])
+    starts = travel.starts_s
+    column = [int(one) for one in travel.by_start_s[:, here, there]]
+    if leaving <= starts[0]:
+        own = Fraction(column[0])
+    elif leaving >= starts[-1]:
+        own = Fraction(column[-1])
+    else:
+        k = max(n for n, start in enumerate(starts) if start <= leaving)
+        own = Fraction(column[k])
+        if travel.smooth:
+            own += Fraction((column[k + 1] - column[k]) * (leaving - starts[k]), starts[k + 1] - starts[k])
+    arrivals = [math.floor(leaving + own), *(s + c for s, c in zip(starts, column, strict=True) if s > leaving)]
+    return min(arrivals) - leaving

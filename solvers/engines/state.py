@@ -64,14 +64,18 @@ class State:
         for order in self.problem.orders:
             if order.group:
                 self._groups.setdefault(order.group, []).append(order)
-        self._locked = {lock.vehicle_id: lock for lock in self.problem.locks}
-        self.pinned = frozenset(one for lock in self.problem.locks for one in lock.orders)
+        heads = [lock for lock in self.problem.locks if lock.level != "vehicle"]
+        self._locked = {lock.vehicle_id: lock for lock in heads}
+        self.pinned = frozenset(one for lock in heads for one in lock.orders)
+        self.home = {one: lock.vehicle_id for lock in self.problem.locks for one in lock.orders}
 
     # --- what there is
 
     def cost(self) -> int:
         """Cost of the plan; excess over hard rules of the whole plan counts ``HARD`` a unit."""
         hard, priced = self._plan_price({})
+        if self.home:
+            hard += sum(one in self.home for one in self.open)
         return sum(tour.cost for tour in self.tours.values()) + self.penalty() + hard * HARD + priced
 
     def penalty(self) -> int:
@@ -201,7 +205,7 @@ class State:
 
     def take_over(self, initial: Sequences) -> None:
         """Take what is feasible of ``initial``; leave out, stop by stop, what is not."""
-        for vehicle_id, ids in initial.items():
+        for vehicle_id, ids in self._with_locks(initial).items():
             tour = self.tours[vehicle_id]
             wanted = tidy(
                 [None if one == RELOAD else self.open[one] for one in ids if one == RELOAD or one in self.open]
@@ -211,6 +215,28 @@ class State:
                 wanted, found = self._thinned(tour.vehicle, wanted)
             if found is not None and wanted:
                 self.set_tour(tour, wanted, found)
+
+    def _with_locks(self, initial: Sequences) -> Sequences:
+        """``initial`` with locked orders where locks hold them."""
+        if not self.home:
+            return initial
+        kept = {
+            key: [one for one in ids if self.home.get(one, key) == key and one not in self.pinned]
+            for key, ids in initial.items()
+        }
+        for lock in self.problem.locks:
+            now = kept.setdefault(lock.vehicle_id, [])
+            if lock.level == "vehicle":
+                now.extend(one for one in lock.orders if one not in now)
+                continue
+            before = initial.get(lock.vehicle_id, [])
+            if tuple(one for one in before if one != RELOAD)[: len(lock.orders)] == lock.orders:
+                kept[lock.vehicle_id] = [
+                    one for one in before if self.home.get(one, lock.vehicle_id) == lock.vehicle_id
+                ]
+            else:
+                kept[lock.vehicle_id] = [*lock.orders, *now]
+        return kept
 
     def _one_of_each_group(self, stops: Stops) -> bool:
         groups = [order.group for order in stops if order is not None and order.group]
@@ -251,7 +277,7 @@ class State:
             best: tuple[int, int, Order] | None = None
             for order_id in list(self.place):
                 order = self.evaluator.orders[order_id]
-                if order_id in self.pinned or order.pickup_of:
+                if order_id in self.home or order.pickup_of:
                     continue
                 self.begin()
                 self.remove([order])
@@ -273,7 +299,7 @@ class State:
                 self.set_tour(best.tour, best.stops, best.found)
 
     def _worth(self, order: Order) -> int:
-        return order.penalty_minor
+        return HARD if order.order_id in self.home else order.penalty_minor
 
     def best_insertion(self, order: Order) -> Placement | None:
         """The cheapest feasible place for an open order, its pickup included; None where there is none."""
@@ -329,6 +355,8 @@ class State:
             vehicle = tour.vehicle
             if self.evaluator.pair_price(vehicle, order) is None:
                 continue
+            if self.home and self.home.get(order.order_id, vehicle.vehicle_id) != vehicle.vehicle_id:
+                continue
             drive = self.evaluator.drive(vehicle)
             tariff = vehicle.tariff
             if not tour.stops:
@@ -371,7 +399,7 @@ class State:
     def _first_free(self, tour: Tour) -> int:
         """The first position that a lock leaves free."""
         lock = self._locked.get(tour.vehicle.vehicle_id)
-        if lock is None or lock.level == "vehicle":
+        if lock is None:
             return 0
         held = set(lock.orders)
         return max((n + 1 for n, one in enumerate(tour.stops) if one is not None and one.order_id in held), default=0)

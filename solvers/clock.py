@@ -1,0 +1,39 @@
+"""When a leg that is begun at some moment ends, where its seconds depend on the time of day; nobody overtakes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+import numpy.typing as npt
+
+from solvers.problem import IntegerMatrix, Travel
+
+
+def arrival_s(travel: Travel, here: int, there: int, leaving_s: int) -> int:
+    """Arrival at ``there`` when leaving ``here`` at ``leaving_s``; never falls as ``leaving_s`` rises (FIFO).
+
+    The least non-decreasing minorant of leaving + seconds (Malandraki and Daskin 1992, Transportation Science 26(3)):
+    where leaving later would mean arriving sooner, the driver is as soon as the one who leaves later.
+    """
+    table = travel.by_start_s
+    if table is None:
+        return leaving_s + int(travel.duration_s[here, there])
+    starts = travel.starts_s
+    bucket = max(0, bisect_right(starts, leaving_s) - 1)
+    seconds = int(table[bucket, here, there])
+    if travel.smooth and starts[0] <= leaving_s and bucket + 1 < len(starts):
+        begun, span = starts[bucket], starts[bucket + 1] - starts[bucket]
+        seconds += (int(table[bucket + 1, here, there]) - seconds) * (leaving_s - begun) // span
+    best = leaving_s + seconds
+    for later in range(bucket + 1, len(starts)):
+        if starts[later] >= best:
+            break
+        best = min(best, max(leaving_s, starts[later]) + int(table[later, here, there]))
+    return best
+
+
+def mean_duration_s(starts_s: tuple[int, ...], by_start_s: IntegerMatrix, end_s: int = 86_400) -> IntegerMatrix:
+    """Mean seconds of each leg over the day, buckets weighed by their length: for engines without a clock."""
+    lengths: npt.NDArray[np.float64] = np.diff([*starts_s, max(end_s, starts_s[-1] + 1)]).astype(np.float64)
+    return np.rint(np.tensordot(lengths / lengths.sum(), by_start_s, axes=1)).astype(np.int64)
