@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +17,9 @@ from simulation.policy import baseline_routes
 from simulation.reference import Tables, reference_tables, shifts_frame
 from simulation.schema import Scenario
 from simulation.world import World, build_world
+
+if TYPE_CHECKING:
+    from simulation.live import Decide, LiveDay
 
 
 class City:
@@ -61,6 +65,26 @@ class City:
             InputError: the plan names another day, unknown orders, or a driver, vehicle or order twice.
         """
         return play_day(self._world, day, plan, decisions)
+
+    def live_day(self, day: date, plan: pd.DataFrame, decisions: Iterable[Action] = ()) -> LiveDay:
+        """The day event by event: iterate over what becomes known, answer with decisions.
+
+        Raises:
+            InputError: the plan or a decision cannot be of this day.
+        """
+        from simulation.live import LiveDay
+
+        return LiveDay(self._world, day, plan, decisions)
+
+    def drive(self, day: date, plan: pd.DataFrame, decide: Decide, decisions: Iterable[Action] = ()) -> DayResult:
+        """Play a day with ``decide(view, event) -> decisions`` at every event that becomes known.
+
+        Raises:
+            InputError: the plan or a decision cannot be of this day.
+        """
+        from simulation.live import drive
+
+        return drive(self.live_day(day, plan, decisions), decide)
 
     def play(self, day: date, routes: pd.DataFrame) -> pd.DataFrame:
         """Events of a day under a plan; see ``play_day``."""

@@ -7,9 +7,9 @@ the order in which they become known; a decision acts from that moment on, never
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -17,39 +17,54 @@ from domain.errors import InputError
 from simulation.actions import DOOR_ACTIONS, Action, DoorActions, decided_second, order_numbers
 from simulation.demand import draw_orders
 from simulation.doors import NEVER, OUTCOMES
+from simulation.live_motion import MovingDay
+from simulation.live_parts import Clock, EventRow
 from simulation.live_rules import Refused, RouteDecisions
-from simulation.live_state import Clock, Day
 from simulation.plans import read_plan
 from simulation.play import DayResult
-from simulation.records import KINDS
+from simulation.records import EXCEPTION_CLASSES, KINDS
 from simulation.setup import set_up
+from simulation.view import DayView
 from simulation.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class LiveEvent:
-    """An event as it becomes known: the columns of ``raw.delivery_events`` that matter to a decision."""
+class LiveEvent(NamedTuple):
+    """An event as it becomes known: a row of ``raw.delivery_events`` (``attempt`` is None where it has no order)."""
 
     event_id: str
     event_type: str
-    event_time: datetime
-    ingest_time: datetime
     order_id: str | None
-    attempt: int
+    stop_id: str | None
+    attempt: int | None
     route_id: str | None
+    depot_id: str
+    fleet_id: str | None
     vehicle_id: str | None
     driver_id: str | None
+    exception_class: str | None
     failure_reason: str | None
     planned_time: datetime | None
+    lat: float | None
+    lon: float | None
+    event_time: datetime
+    ingest_time: datetime
+
+
+Decide = Callable[[DayView, LiveEvent], Iterable[Action] | None]
+"""An operation: what it knows and the newest event in, decisions out. It runs between two moments of the day."""
 
 
 class LiveDay:
     """Iterate over what becomes known; answer with ``decide``. ``result()`` is the played day.
 
+    Attributes:
+        view: what the operation knows (``simulation.view.DayView``).
+        refusals: decisions that came too late or could not be carried out, with the reason.
+
     >>> from datetime import date
     >>> from simulation import City
     >>> city = City()
-    >>> live = LiveDay(city.world, date(2026, 3, 3), city.baseline_plan(date(2026, 3, 3)))
+    >>> live = city.live_day(date(2026, 3, 3), city.baseline_plan(date(2026, 3, 3)))
     >>> next(iter(live)).event_type
     'tender_sent'
     """
@@ -67,42 +82,72 @@ class LiveDay:
         self._orders, self._world = orders, world
         self._door = DoorActions(orders, setup.doors, world.scenario.effects)
         self._clock = Clock()
-        self._day = Day(setup, self._door, self._clock)
-        self._routes = RouteDecisions(self._day)
-        self._given = {id(one): order_numbers(orders, one) for one in given}
+        self._day = MovingDay(setup, self._door, self._clock)
         for one in given:
-            self._clock.push(decided_second(orders, one), "decide", one)
+            self._clock.push(decided_second(orders, one), "decide", (one, order_numbers(orders, one)))
         self._origin = orders.origin.to_pydatetime()
+        self._depots = [f"depot-{number}" for number in range(len(world.places.depot_city))]
+        self._depot_of_order = orders.depot.tolist()
+        routes = [(one.route_id, [self._order_id(stop.order) for stop in one.queue]) for one in self._day.routes]
+        self.view = DayView(day, routes, self._origin - timedelta(days=1))
+        self._routes = RouteDecisions(self._day, self._resequenced)
+        self._day.handlers["courier"] = self._routes.courier_answers
         self._ended = False
 
     def __iter__(self) -> Iterator[LiveEvent]:
-        """Events until the day is over."""
-        clock, day = self._clock, self._day
-        handlers = day.handlers()
-        while clock.heap:
-            second, _, _, kind, payload = heapq.heappop(clock.heap)
-            clock.now = second
-            if kind == "known":
-                yield self._event(payload, second)
-            elif kind == "decide":
-                self._take(payload, self._given[id(payload)])
-            else:
-                handlers[kind](payload)
-        self._ended = True
+        """Events until the day is over. May be left and taken up again."""
+        while (event := self._next(None)) is not None:
+            yield event
 
-    def decide(self, decisions: Sequence[Action]) -> None:
-        """Decisions taken now. What has become impossible is listed in ``refusals``; it changes nothing.
+    def until(self, moment: datetime) -> list[LiveEvent]:
+        """Play on to ``moment`` (with a time zone): what became known since, for an operation that works in batches.
 
         Raises:
-            InputError: unknown orders, routes or vehicles, or a decision dated after what is known.
+            InputError: ``moment`` has no time zone.
         """
+        if moment.tzinfo is None:
+            raise InputError("LiveDay.until: the moment has no time zone")
+        second = int((moment - self._origin).total_seconds())
+        found = []
+        while (event := self._next(second)) is not None:
+            found.append(event)
+        self._clock.now = max(self._clock.now, second)
+        self.view.now = max(self.view.now, moment)
+        return found
+
+    def _next(self, limit: int | None) -> LiveEvent | None:
+        """The next event known by ``limit``, if there is one; physics in between happens."""
+        clock = self._clock
+        heap, handlers = clock.heap, self._day.handlers
+        while heap and (limit is None or heap[0][0] <= limit):
+            second, _, _, kind, payload = heapq.heappop(heap)
+            clock.now = second
+            if kind == "known":
+                event = self._event(payload, second)
+                self.view._learn(event)
+                return event
+            if kind == "decide":
+                self._take(*payload)
+            else:
+                handlers[kind](payload)
+        self._ended = not heap
+        return None
+
+    def decide(self, decisions: Iterable[Action]) -> list[Refused]:
+        """Decisions taken now, or dated later today. What cannot be done is returned and changes nothing.
+
+        Raises:
+            InputError: unknown orders, routes or vehicles.
+        """
+        before = len(self.refusals)
         for one in decisions:
             numbers = order_numbers(self._orders, one)
-            if decided_second(self._orders, one) > self._clock.now:
-                self._given[id(one)] = numbers
-                self._clock.push(decided_second(self._orders, one), "decide", one)
+            second = decided_second(self._orders, one)
+            if second > self._clock.now:
+                self._clock.push(second, "decide", (one, numbers))
             else:
                 self._take(one, numbers)
+        return self.refusals[before:]
 
     def _take(self, action: Action, numbers: list[int]) -> None:
         now = self._clock.now
@@ -120,22 +165,36 @@ class LiveDay:
         for kind, number, second in self._door.notes[before:]:
             self._clock.push(second, "note", (kind, number, -1))
 
-    def _event(self, row: tuple[int, int, int, int, int, int, int, int], second: int) -> LiveEvent:
-        number, kind, order, route, attempt, time_s, planned_s, code = row
+    def _resequenced(self, number: int) -> None:
+        route = self._day.routes[number]
+        self.view._resequenced(route.route_id, [self._order_id(one.order) for one in route.queue if one.order >= 0])
+
+    def _order_id(self, number: int) -> str:
+        return f"{self._orders.prefix}{number:06d}"
+
+    def _event(self, row: EventRow, second: int) -> LiveEvent:
+        number, kind, order, route, attempt, time_s, planned_s, code, lat, lon = row
         day, origin = self._day, self._origin
         own = day.routes[route] if route >= 0 else None
+        order_id = f"{day.order_prefix}{order:06d}" if order >= 0 else None
         return LiveEvent(
             f"{day.event_prefix}{number:010d}",
             KINDS[kind],
-            origin + timedelta(seconds=time_s),
-            origin + timedelta(seconds=second),
-            f"{self._orders.prefix}{order:06d}" if order >= 0 else None,
-            attempt,
+            order_id,
+            f"{order_id}-{attempt}" if order_id else None,
+            attempt if order_id else None,
             own.route_id if own else None,
+            self._depots[own.depot if own else self._depot_of_order[order]],
+            own.fleet_id if own else None,
             own.vehicle_id if own else None,
             own.driver_id if own else None,
+            EXCEPTION_CLASSES[code] if code >= 0 else None,
             OUTCOMES[code] if code >= 0 else None,
             origin + timedelta(seconds=planned_s) if planned_s < NEVER else None,
+            lat,
+            lon,
+            origin + timedelta(seconds=time_s),
+            origin + timedelta(seconds=second),
         )
 
     def result(self) -> DayResult:
@@ -147,6 +206,15 @@ class LiveDay:
         if not self._ended:
             raise InputError(f"the day {self._orders.day} is not over: iterate over its events first")
         return DayResult(self._day.final_setup(), self._day.log(), self._day.event_rows())
+
+
+def drive(live: LiveDay, decide: Decide) -> DayResult:
+    """Play the rest of a day with ``decide(view, event)`` at every event that becomes known; the played day."""
+    for event in live:
+        answer = decide(live.view, event)
+        if answer:
+            live.decide(answer)
+    return live.result()
 
 
 def live_events(live: LiveDay) -> Generator[LiveEvent, Sequence[Action] | None, DayResult]:

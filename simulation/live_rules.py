@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +37,9 @@ class Refused:
 class RouteDecisions:
     """Applies route actions to a live day. ``apply`` returns why an action cannot be done, or nothing."""
 
-    def __init__(self, day: Day) -> None:
-        self._day = day
+    def __init__(self, day: Day, changed: Callable[[int], None]) -> None:
+        """``changed`` is told the number of every route that got another sequence."""
+        self._day, self._changed = day, changed
         self._absent = draw_absences(day.setup.world, day.setup.orders.day).absent
 
     def apply(self, action: Action, orders: list[int]) -> str | None:
@@ -74,6 +76,7 @@ class RouteDecisions:
             return "the open stops of the route are others by now"
         transfers = [stop for stop in route.queue if stop.order < 0]
         route.queue = deque([*transfers, *(waiting[one] for one in orders)])
+        self._changed(route.number)
         return None
 
     def _pull_forward(self, action: Action, orders: list[int]) -> str | None:
@@ -84,6 +87,7 @@ class RouteDecisions:
             route, stop = pair
             route.queue.remove(stop)
             route.queue.appendleft(stop)
+            self._changed(route.number)
         return None
 
     def _add_slack(self, action: Action, orders: list[int]) -> str | None:
@@ -148,8 +152,9 @@ class RouteDecisions:
             target.queue.append(stop)
             day.open_route[stop.order] = target.number
             day.barred_code[stop.order] = (
-                0 if day.barred_code[stop.order] == CODE["carrier_declined"] else (day.barred_code[stop.order])
+                0 if day.barred_code[stop.order] == CODE["carrier_declined"] else day.barred_code[stop.order]
             )
+        self._changed(target.number)
         self._wake(target)
 
     def _wake(self, route: Route) -> None:
@@ -211,15 +216,23 @@ class RouteDecisions:
                 refused = f"order {day.setup.orders.prefix}{order:06d} is already loaded in {found[0].vehicle_id}"
                 continue
             day.record(KIND["tender_sent"], order, -1, 1, now)
-            courier = self._free_courier(fleets[0]) if answers.accepted[row] else None
-            answered = now + int(answers.answer_s[row])
-            if courier is None:
-                day.clock.push(answered, "fact", (KIND["tender_declined"], order, -1, 1, answered))
-                continue
-            day.clock.push(answered, "fact", (KIND["tender_accepted"], order, -1, 1, answered))
-            route = self._spare(courier)
-            self._transfer(route, found[0], [found[1]])
+            answer = (order, fleets[0], bool(answers.accepted[row]))
+            day.clock.push(now + int(answers.answer_s[row]), "courier", answer)
         return refused
+
+    def courier_answers(self, answer: tuple[int, int, bool]) -> None:
+        """An offer is answered: who takes it fetches the parcel, unless it is served, loaded or withdrawn by now."""
+        order, fleet, willing = answer
+        day, found = self._day, self._day.queued(order)
+        if found is None or (self._aboard(*found) and found[0].dead_s == NEVER):
+            day.record(KIND["tender_expired"], order, -1, 1, day.clock.now)
+            return
+        courier = self._free_courier(fleet) if willing else None
+        if courier is None:
+            day.record(KIND["tender_declined"], order, -1, 1, day.clock.now)
+            return
+        day.record(KIND["tender_accepted"], order, -1, 1, day.clock.now)
+        self._transfer(self._spare(courier), found[0], [found[1]])
 
     def _free_courier(self, fleet: int) -> int | None:
         busy = {one.vehicle for one in self._day.routes}
@@ -245,5 +258,6 @@ class RouteDecisions:
             ready = now + (action.delay_s if action.delay_s is not None else EXTRA_AFTER_S)
             route.queue.append(Stop(order, done.attempt + 1, ready, ready_s=ready))
             day.open_route[order] = route.number
+            self._changed(route.number)
             self._wake(route)
         return refused

@@ -1,155 +1,31 @@
-"""State of a day that is played event by event: routes, stops, the clock, and what has been recorded."""
+"""State of a day that is played event by event: what is open on which route, and what happens to an order."""
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from math import floor, sqrt
-from typing import Any
-
-import numpy as np
-
 from simulation.actions import DoorActions
-from simulation.batch import (
-    BREAK_AFTER_S,
-    CASCADE_S,
-    CLOSED_S,
-    NOT_BEGUN,
-    RESCUE_S,
-    DayLog,
-    route_beginnings,
-)
+from simulation.batch import RESCUE_S, DayLog, route_beginnings
 from simulation.doors import CODE, NEVER
-from simulation.habits import logit
-from simulation.plans import DayPlan
-from simulation.records import CONCLUSION, KIND, ROUTE_KIND, Rows, event_numbers, scans_of
-from simulation.setup import LOADING_S, NEAR_KM, DaySetup
-from simulation.streams import uniforms
-from simulation.world import KM_PER_DEGREE
-
-TRANSFER_S = 600
-"""Taking parcels over from another vehicle or back at the depot."""
-WEATHER, DIVERTED, DAMAGED = CODE["weather"], CODE["diverted"], CODE["damaged"]
-MENDABLE = (CODE["address_wrong"], CODE["access_denied"])
-FAILED_KIND, DELIVERED_KIND = KIND["attempt_failed"], KIND["delivered"]
-
-
-PRIORITY = {"removed": -1, "ask": 1, "known": 2}
-"""Of what is due in one second: withdrawals first, then motion, then customers who look at the clock, then news."""
-
-
-class Clock:
-    """What is due when. Equal seconds keep the order in which they were set, after their ``PRIORITY``."""
-
-    def __init__(self) -> None:
-        self.heap: list[tuple[int, int, int, str, Any]] = []
-        self.now = -NEVER
-        self._serial = 0
-
-    def push(self, second: int, kind: str, payload: Any) -> None:
-        """Something of ``kind`` at ``second``, but not in the past."""
-        self._serial += 1
-        heapq.heappush(self.heap, (max(second, self.now), PRIORITY.get(kind, 0), self._serial, kind, payload))
-
-
-@dataclass(slots=True)
-class Stop:
-    """One attempt that is still open: on the queue of a route. ``order`` -1 is a transfer at ``lat``, ``lon``."""
-
-    order: int
-    attempt: int
-    told_s: int
-    ready_s: int = -NEVER
-    lat: float = 0.0
-    lon: float = 0.0
-
-
-@dataclass(slots=True)
-class Visit:
-    """One attempt with its result."""
-
-    order: int
-    route: int
-    attempt: int
-    told_s: int
-    arrive_s: int
-    start_s: int
-    end_s: int
-    code: int
-    leg_m: int
-    went: bool
-
-
-@dataclass(slots=True)
-class Route:
-    """A vehicle on its way. Seconds from local midnight."""
-
-    number: int
-    route_id: str
-    vehicle: int
-    driver: int
-    vehicle_id: str
-    driver_id: str | None
-    depot: int
-    begin: int
-    clock: int
-    lat: float
-    lon: float
-    pace: float
-    service_pace: float
-    fault_s: int
-    fault_delay_s: int
-    fault_ends: bool
-    limit_s: int
-    break_s: int
-    dead_s: int = NEVER
-    dead_code: int = 0
-    begun: bool = True
-    idle: bool = False
-    ended_s: int = NEVER
-    overrun: int = 0
-    metres: int = 0
-    queue: deque[Stop] = field(default_factory=deque)
-    current: Stop | None = None
+from simulation.live_parts import Clock, Route, Stop, Visit
+from simulation.live_played import day_log, final_setup
+from simulation.live_record import FAILED_KIND, Recorder
+from simulation.records import CONCLUSION, KIND, Rows
+from simulation.setup import LOADING_S, DaySetup
 
 
 class Day:
-    """All state of a live day, and the handlers that move it."""
+    """All state of a live day, and what happens to orders on it. ``live_motion.MovingDay`` moves its vans."""
 
     def __init__(self, setup: DaySetup, door: DoorActions, clock: Clock) -> None:
         self.setup, self.door, self.clock = setup, door, clock
-        self.event_prefix = f"e{setup.orders.day:%Y%m%d}-"
+        self.event_prefix, self.order_prefix = f"e{setup.orders.day:%Y%m%d}-", setup.orders.prefix
         self.visits: list[Visit] = []
-        self.rows: list[tuple[int, int, int, int, int, int, int, int]] = []
-        """Events as they happened: number, kind, order, route, attempt, second, planned second, code."""
         self.open_route: dict[int, int] = {}
         self.concluded: dict[int, Visit] = {}
         self.extended: dict[int, int] = {}
-        self._serials: dict[int, int] = {}
         self._arrays()
         self.routes = self._planned_routes()
-        self._precompute_delays()
+        self.record = Recorder(setup, self.routes, clock)
         self._schedule_beginnings()
-
-    def handlers(self) -> dict[str, Callable[[Any], None]]:
-        """What to do when something of a kind is due."""
-        return {
-            "depart": self._depart,
-            "arrive": self._arrive,
-            "serve": self._serve,
-            "free": self._free,
-            "note": self._note,
-            "loaded": self._loaded,
-            "removed": self._removed,
-            "ask": self._ask,
-            "barred": self._barred,
-            "give_up": self._give_up,
-            "end": self._end,
-            "fact": lambda row: self.record(*row),
-            "call": self._call,
-        }
 
     # -- preparation ----------------------------------------------------------------------------------------------
 
@@ -215,6 +91,7 @@ class Day:
             driver=driver,
             vehicle_id=people[vehicle].vehicle_id,
             driver_id=people[driver].driver_id,
+            fleet_id=self.setup.world.scenario.fleets[people[vehicle].fleet].fleet_id,
             depot=depot,
             begin=begin,
             clock=begin,
@@ -228,17 +105,6 @@ class Day:
             limit_s=int(crews.limit_s[driver]),
             break_s=int(crews.break_s[driver]),
         )
-
-    def _precompute_delays(self) -> None:
-        """Delays of the events every stop has, drawn for all stops at once."""
-        setup, stops = self.setup, self.setup.plan.stops
-        self._scans: dict[int, dict[int, tuple[int, bool]]] = {}
-        for name in ("arrived", "service_started", "delivered", "loaded"):
-            rows = Rows.of(KIND[name], len(stops), order=stops, time_s=np.zeros(len(stops), dtype=np.int64))
-            _, scans = event_numbers(setup, rows)
-            delay, twice = scans_of(setup, scans)
-            both = zip(delay.tolist(), twice.tolist(), strict=True)
-            self._scans[KIND[name]] = dict(zip(stops.tolist(), both, strict=True))
 
     def _schedule_beginnings(self) -> None:
         setup, push = self.setup, self.clock.push
@@ -267,28 +133,6 @@ class Day:
                 push(sent, "fact", (KIND["tender_sent"], order, -1, 1, sent))
                 kind = KIND["tender_accepted" if accepted else "tender_declined"]
                 push(answered, "fact", (kind, order, -1, 1, answered))
-
-    # -- recording ------------------------------------------------------------------------------------------------
-
-    def record(
-        self, kind: int, order: int, route: int, attempt: int, time_s: int, planned_s: int = NEVER, code: int = -1
-    ) -> None:
-        """An event happened; it becomes known after its delay."""
-        entity = order if order >= 0 else self.routes[route].vehicle
-        base = ((kind if order >= 0 else kind + ROUTE_KIND) * 10 + attempt) * 1_000_000 + entity
-        serial = self._serials.get(base, 0)
-        self._serials[base] = serial + 1
-        scan_kind = DELIVERED_KIND if order >= 0 and kind in (FAILED_KIND, KIND["diverted"]) else kind
-        scan = self._scans.get(scan_kind, {}).get(order) if attempt == 1 and serial == 0 and order >= 0 else None
-        if scan is None:
-            scan_base = ((scan_kind if order >= 0 else kind + ROUTE_KIND) * 10 + attempt) * 1_000_000 + entity
-            delays, twices = scans_of(self.setup, np.array([scan_base * 10 + serial % 10]))
-            scan = (int(delays[0]), bool(twices[0]))
-        row = (base * 10 + serial % 10, kind, order, route, attempt, time_s, planned_s, code)
-        self.rows.append(row)
-        self.clock.push(time_s + scan[0], "known", row)
-        if scan[1]:
-            self.clock.push(time_s + scan[0], "known", row)
 
     def _note(self, payload: tuple[str, int, int]) -> None:
         kind, order, route = payload
@@ -342,153 +186,6 @@ class Day:
         if kind == FAILED_KIND and after < NEVER and stop.attempt == 1:
             self.clock.push(end_s + after, "call", (stop.order, end_s + after))
 
-    # -- motion ---------------------------------------------------------------------------------------------------
-
-    def _load(self, route: Route) -> None:
-        """The van is loaded and leaves."""
-        start = self.planned_start[route.number] if route.number < len(self.planned_start) else route.begin
-        for stop in route.queue:
-            if stop.order >= 0 and self.barred_code[stop.order] == 0:
-                at = route.begin - LOADING_S + (stop.order * 37) % LOADING_S
-                self.clock.push(at, "loaded", (stop.order, route))
-        self.record(KIND["route_started"], -1, route.number, 1, route.begin, start)
-        self.clock.push(route.begin, "depart", (route, "go"))
-
-    def _depart(self, payload: tuple[Route, str]) -> None:
-        """The driver takes the next stop of the queue, if there is one that can be driven to."""
-        route, what = payload
-        if what == "load":
-            self._load(route)
-            return
-        if route.dead_s < NEVER or route.current is not None:
-            return
-        while route.queue:
-            stop = route.queue.popleft()
-            if stop.order >= 0 and self.barred_code[stop.order] > 0 and stop.attempt == 1:
-                continue  # concluded when it was noticed
-            if self._drive(route, stop):
-                return
-            if route.dead_s < NEVER:
-                route.queue.appendleft(stop)
-                self.clock.push(route.dead_s + RESCUE_S, "give_up", route)
-                break
-        self._go_home(route)
-
-    def _drive(self, route: Route, stop: Stop) -> bool:
-        """Set off for ``stop``; false if a fault or the end of the shift stops the route."""
-        if route.clock >= route.fault_s:
-            self.record(KIND["vehicle_fault"], -1, route.number, 1, route.clock)
-            route.fault_s = NEVER
-            if route.fault_ends:
-                route.dead_s, route.dead_code = route.clock, CODE["breakdown"]
-                return False
-            route.clock += route.fault_delay_s
-        place = stop.order
-        lat, lon = (self.lat[place], self.lon[place]) if place >= 0 else (stop.lat, stop.lon)
-        city = self.city[place] if place >= 0 else int(self.setup.world.places.depot_city[route.depot])
-        km, seconds = self._leg(city, route.lat, route.lon, lat, lon)
-        hour = min(route.clock // 3_600, 29)
-        slow = self.travel[city][hour] * (self.quarter_factor[self.quarter[place]] if place >= 0 else 1.0)
-        noise = self.leg_noise[place] if place >= 0 else 1.0
-        drive = floor(seconds * slow * route.pace * noise + 0.5)
-        search = 0
-        if place >= 0:
-            known = self.familiarity[route.driver][self.quarter[place]]
-            search = floor(self.search_s[place] * (1.2 - known) + 0.5)
-        arrive = max(route.clock, stop.ready_s) + drive + search
-        if arrive > route.limit_s:
-            route.dead_s, route.dead_code = route.clock, CODE["ran_out_of_time"]
-            return False
-        route.current = stop
-        self.clock.push(arrive, "arrive", (route, stop, arrive, floor(km * 1_000 + 0.5)))
-        return True
-
-    def _leg(self, city: int, lat0: float, lon0: float, lat: float, lon: float) -> tuple[float, float]:
-        roads = self.setup.roads
-        north = (lat - lat0) * KM_PER_DEGREE
-        east = (lon - lon0) * roads.km_per_lon[city]
-        km = roads.circuity[city] * sqrt(north * north + east * east)
-        near, far = min(km, NEAR_KM), max(km - NEAR_KM, 0.0)
-        return km, roads.access_s[city] + near * roads.near_s_per_km[city] + far * roads.far_s_per_km[city]
-
-    def _arrive(self, payload: tuple[Route, Stop, int, int]) -> None:
-        route, stop, arrive, metres = payload
-        route.metres += metres
-        if stop.order < 0:
-            route.lat, route.lon, route.clock = stop.lat, stop.lon, arrive + TRANSFER_S
-            route.current = None
-            self.clock.push(route.clock, "depart", (route, "go"))
-            return
-        route.lat, route.lon = self.lat[stop.order], self.lon[stop.order]
-        self.record(KIND["arrived"], stop.order, route.number, stop.attempt, arrive, stop.told_s)
-        start = max(arrive, self.opens[stop.order])
-        self.clock.push(start, "serve", (route, stop, arrive, start, metres))
-
-    def _serve(self, payload: tuple[Route, Stop, int, int, int]) -> None:
-        """Service starts: what is in force now decides what happens."""
-        route, stop, arrive, start, metres = payload
-        order = stop.order
-        code = self._outcome(stop, start, route.overrun)
-        good = floor(self.service_s[order] * route.service_pace + 0.5)
-        quick = code in (0, DIVERTED)
-        service = good if quick else CLOSED_S if code == WEATHER else self.failed_s[order]
-        if code != WEATHER:
-            self.record(KIND["service_started"], order, route.number, stop.attempt, start, stop.told_s)
-        if quick:
-            route.overrun += max(0, good - 3 * self.standard[order])
-        end = start + service
-        visit = Visit(order, route.number, stop.attempt, stop.told_s, arrive, start, end, code, metres, went=True)
-        self.clock.push(end, "free", (route, stop, visit))
-
-    def _outcome(self, stop: Stop, start: int, overrun: int) -> int:
-        """Code of an attempt that starts at ``start``; see ``batch.outcome_codes``."""
-        order, door = stop.order, self.door
-        if self.closed[order]:
-            return WEATHER
-        law, effects = self.setup.world.scenario.customers, self.setup.world.scenario.effects
-        at_home = self.log_odds[order] + self.strength[order] * self.table[self.habit[order]][min(start // 3_600, 29)]
-        message, confirm, call = (since[order] <= start for since in (door.message_s, door.confirm_s, door.call_s))
-        at_home += effects.message_log_odds if message else 0.0
-        at_home += effects.confirm_log_odds if confirm else 0.0
-        at_home += effects.call_log_odds if call else 0.0
-        at_home += effects.together_log_odds if message + confirm + call >= 2 else 0.0
-        trouble = self.trouble[order]
-        if door.fix_s[order] <= start and trouble in MENDABLE:
-            trouble = 0
-        if door.locker_s[order] <= start and trouble != DAMAGED:
-            return DIVERTED
-        if trouble > 0:
-            return trouble
-        if door.safe_s[order] <= start:
-            return 0
-        threshold = self.threshold[order]
-        if stop.attempt > 1:
-            again = uniforms(
-                self.setup.world.scenario.seed,
-                "presence again",
-                self.setup.orders.day,
-                stop.attempt,
-                keys=np.array([order]),
-            )
-            threshold = float(logit(again)[0])
-        late_h = max(start - self.extended.get(order, self.closes[order]), 0) / 3_600
-        if not at_home + law.late_log_odds * late_h > threshold:
-            return 0
-        if not at_home > threshold and overrun >= CASCADE_S:
-            return CODE["previous_stop_overrun"]
-        return CODE["business_closed"] if self.business[order] else CODE["recipient_absent"]
-
-    def _free(self, payload: tuple[Route, Stop, Visit]) -> None:
-        route, stop, visit = payload
-        route.clock, route.current = visit.end_s, None
-        self.conclude(stop, route, visit.end_s, visit.code, went=visit)
-        if route.break_s > 0 and route.clock - route.begin >= BREAK_AFTER_S:
-            for kind, at in (("break_started", route.clock), ("break_ended", route.clock + route.break_s)):
-                self.record(KIND[kind], -1, route.number, 1, at)
-            route.clock += route.break_s
-            route.break_s = 0
-        self.clock.push(route.clock, "depart", (route, "go"))
-
     def _barred(self, order: int) -> None:
         """A parcel that is not there, or that no courier took, and nobody else did in time."""
         number = self.open_route.get(order)
@@ -509,108 +206,16 @@ class Day:
             if stop.order >= 0:
                 self.conclude(stop, route, route.dead_s + RESCUE_S, route.dead_code)
 
-    def _go_home(self, route: Route) -> None:
-        km, seconds = self._home_leg(route)
-        city = int(self.setup.world.places.depot_city[route.depot])
-        hour = min(route.clock // 3_600, 29)
-        back = floor(seconds * self.travel[city][hour] * route.pace + 0.5)
-        returns = route.metres > 0
-        end = route.clock + back if returns else route.clock
-        route.idle = True
-        self.clock.push(end, "end", (route, route.clock, end, floor(km * 1_000 + 0.5) if returns else 0))
-
-    def _home_leg(self, route: Route) -> tuple[float, float]:
-        places = self.setup.world.places
-        depot = route.depot
-        return self._leg(
-            int(places.depot_city[depot]),
-            route.lat,
-            route.lon,
-            float(places.depot_lat[depot]),
-            float(places.depot_lon[depot]),
-        )
-
-    def _end(self, payload: tuple[Route, int, int, int]) -> None:
-        route, since, end, metres = payload
-        if not route.idle or route.clock != since:
-            return  # it was given more work on the way home
-        route.metres += metres
-        route.ended_s = end
-        places = self.setup.world.places
-        route.lat, route.lon = float(places.depot_lat[route.depot]), float(places.depot_lon[route.depot])
-        self.record(KIND["route_ended"], -1, route.number, 1, end)
-
     # -- the played day -------------------------------------------------------------------------------------------
 
     def final_setup(self) -> DaySetup:
-        """The setup with the routes as they became, so that records and truth are made as for a planned day."""
-        setup = self.setup
-        by_route: list[list[Visit]] = [[] for _ in self.routes]
-        for visit in self._ordered():
-            by_route[visit.route].append(visit)
-        lengths = [len(one) for one in by_route]
-        plan = DayPlan(
-            route_ids=tuple(one.route_id for one in self.routes),
-            vehicle=np.array([one.vehicle for one in self.routes], dtype=np.int64),
-            driver=np.array([one.driver for one in self.routes], dtype=np.int64),
-            driver_ids=tuple(one.driver_id for one in self.routes),
-            depot=np.array([one.depot for one in self.routes], dtype=np.int64),
-            starts_s=np.array([one.begin for one in self.routes], dtype=np.int64),
-            stops=np.array([one.order for part in by_route for one in part], dtype=np.int64),
-            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            told_s=np.array([one.told_s for part in by_route for one in part], dtype=np.int64),
-        )
-        start = np.array(
-            [
-                self.planned_start[one.number] if one.number < len(self.planned_start) else one.begin
-                for one in self.routes
-            ],
-            dtype=np.int64,
-        )
-        return replace(
-            setup,
-            plan=plan,
-            actions=self.door,
-            start_s=start,
-            told_s=plan.told_s,
-        )
-
-    def _ordered(self) -> list[Visit]:
-        """Visits by route, in the order of the plan where nothing was changed."""
-        place = {int(order): number for number, order in enumerate(self.setup.plan.stops.tolist())}
-        moved = {int(o): int(r) for o, r in zip(self.setup.plan.stops, self.setup.plan.route_of_stop, strict=True)}
-
-        def key(visit: Visit) -> tuple[int, int, int]:
-            planned = visit.attempt == 1 and moved.get(visit.order) == visit.route
-            return (visit.route, 0 if planned else 1, place[visit.order] if planned else visit.end_s)
-
-        return sorted(self.visits, key=key)
+        """The setup with the routes as they became."""
+        return final_setup(self.setup, self.door, self.routes, self.visits, self.planned_start)
 
     def log(self) -> DayLog:
-        """The day as arrays, for records, invoices and truth."""
-        visits, routes = self._ordered(), self.routes
-
-        def column(name: str) -> np.ndarray:
-            return np.array([getattr(one, name) for one in visits], dtype=np.int64)
-
-        return DayLog(
-            order=column("order"),
-            route=column("route"),
-            attempt=column("attempt"),
-            told_s=column("told_s"),
-            arrive_s=column("arrive_s"),
-            start_s=column("start_s"),
-            end_s=column("end_s"),
-            code=column("code"),
-            leg_m=column("leg_m"),
-            went=np.array([one.went for one in visits], dtype=bool),
-            route_start_s=np.array([one.begin if one.begun else NOT_BEGUN for one in routes], dtype=np.int64),
-            route_end_s=np.array([one.ended_s if one.begun else NEVER for one in routes], dtype=np.int64),
-            route_m=np.array([one.metres for one in routes], dtype=np.int64),
-            notes=[],
-        )
+        """The day as arrays."""
+        return day_log(self.setup, self.routes, self.visits)
 
     def event_rows(self) -> Rows:
         """What was recorded, as arrays."""
-        columns = np.array(self.rows, dtype=np.int64).reshape(-1, 8)[:, 1:]
-        return Rows(*(np.ascontiguousarray(columns[:, number]) for number in range(columns.shape[1])))
+        return self.record.as_rows()

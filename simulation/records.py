@@ -21,6 +21,9 @@ KINDS = tuple(one.value for one in EventType)
 KIND = {name: number for number, name in enumerate(KINDS)}
 ROUTE_KIND = 50
 """Added to the kind's number in the id of an event that is about a route."""
+AT_DOOR = tuple(KIND[one] for one in ("arrived", "service_started", "delivered", "attempt_failed", "diverted"))
+"""Events with the position of a door; those of ``AT_YARD`` have their depot's, the others none (a desk)."""
+AT_YARD = (KIND["route_started"], KIND["route_ended"])
 LONG_DELAY_S, LONGEST_DELAY_S = 3_600, 14_400
 FAILED_CODES = frozenset(CODE[name] for name in FAILURE_REASONS)
 CONCLUSION = np.array(
@@ -28,7 +31,7 @@ CONCLUSION = np.array(
 )
 """Event that an outcome shows as."""
 _REASON = np.array([code if code in FAILED_CODES else -1 for code in range(len(OUTCOMES))])
-_CLASSES = [FAILURE_REASONS[name].value if name in FAILURE_REASONS else None for name in OUTCOMES]
+EXCEPTION_CLASSES = [FAILURE_REASONS[name].value if name in FAILURE_REASONS else None for name in OUTCOMES]
 
 
 @dataclass(frozen=True)
@@ -237,7 +240,7 @@ def _frame(
             "fleet_id": coded(fleets, fleet),
             "vehicle_id": coded(vehicles, route),
             "driver_id": coded(list(plan.driver_ids), route),
-            "exception_class": coded(_CLASSES, code),
+            "exception_class": coded(EXCEPTION_CLASSES, code),
             "failure_reason": coded(OUTCOMES, code),
             "planned_time": moments(orders.origin, rows.planned_s[which], rows.planned_s[which] == NEVER),
             "lat": lat,
@@ -261,21 +264,24 @@ def _stop_ids(setup: DaySetup, order: Integers, attempt: Integers) -> pd.api.ext
 
 def _places(setup: DaySetup, rows: Rows, scans: Integers, which: Integers) -> tuple[Floats, Floats]:
     """Where the hand-held was: at the door give or take some metres, at the depot, or unknown (a desk)."""
-    orders, places, law = setup.orders, setup.world.places, setup.world.scenario.recording
-    order, route = rows.order[which], rows.route[which]
-    door = (order >= 0) & np.isin(
-        rows.kind[which],
-        [KIND[one] for one in ("arrived", "service_started", "delivered", "attempt_failed", "diverted")],
-    )
-    yard = (order < 0) & np.isin(rows.kind[which], (KIND["route_started"], KIND["route_ended"]))
+    places, order, route = setup.world.places, rows.order[which], rows.route[which]
+    door = (order >= 0) & np.isin(rows.kind[which], AT_DOOR)
+    yard = (order < 0) & np.isin(rows.kind[which], AT_YARD)
     lat, lon = np.full(len(which), np.nan), np.full(len(which), np.nan)
     if door.any():
-        at = order[door]
-        seed, day, keys = setup.world.scenario.seed, orders.day, scans[which][door]
-        north, east = (law.gps_noise_m / 1_000 * normals(seed, "gps", side, day, keys=keys) for side in (0, 1))
-        lat[door] = np.round(orders.lat[at] + north / KM_PER_DEGREE, 6)
-        lon[door] = np.round(orders.lon[at] + east / places.km_per_lon[orders.city[at]], 6)
+        lat[door], lon[door] = gps_of(setup, order[door], scans[which][door])
     if yard.any():
         depot = setup.plan.depot[route[yard]]
         lat[yard], lon[yard] = np.round(places.depot_lat[depot], 6), np.round(places.depot_lon[depot], 6)
     return lat, lon
+
+
+def gps_of(setup: DaySetup, order: Integers, scans: Integers) -> tuple[Floats, Floats]:
+    """Where the hand-held says it is at the doors of ``order``, a few metres off; one draw a scan."""
+    orders, places, law = setup.orders, setup.world.places, setup.world.scenario.recording
+    seed, day = setup.world.scenario.seed, orders.day
+    north, east = (law.gps_noise_m / 1_000 * normals(seed, "gps", side, day, keys=scans) for side in (0, 1))
+    return (
+        np.round(orders.lat[order] + north / KM_PER_DEGREE, 6),
+        np.round(orders.lon[order] + east / places.km_per_lon[orders.city[order]], 6),
+    )
