@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS ?= --extra developers
+EXTRAS ?= --extra developers --extra messages
 HOME_FOLDER ?= .fivefold
 STAMP := $(VENV)/.installed
 

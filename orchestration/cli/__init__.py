@@ -13,6 +13,7 @@ COMMANDS = {
     "doctor": "Explain what is wrong with a mapping or its data",
     "evaluate": "Train on the past of a source and score its future",
     "plan": "Plan one service date of a source",
+    "outbox": "Messages decided, delivered, waiting and dead",
     "bench": "Measure speed, memory and quality beside a baseline",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""
