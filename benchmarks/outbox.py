@@ -130,7 +130,10 @@ def run(folder: Path, count: int, kills: int, seed: int, limit_s: float = 300.0)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     with OutboxStore(folder) as store:
         started = time.perf_counter()
-        writer, worker = _start("write", str(folder), str(count)), _start("work", str(folder), str(receiver.server_port))
+        writer, worker = (
+            _start("write", str(folder), str(count)),
+            _start("work", str(folder), str(receiver.server_port)),
+        )
         done = {"writer": 0, "worker": 0}
         next_kill = started + random_moment.uniform(0.2, 0.5)
         while time.perf_counter() - started < limit_s:

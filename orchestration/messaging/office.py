@@ -40,9 +40,7 @@ class Office:
         Raises:
             InputError: a channel's settings or secrets are wrong.
         """
-        direct = frozenset(
-            name for name, one in self.settings.channels.items() if isinstance(one, WebhookSettings)
-        )
+        direct = frozenset(name for name, one in self.settings.channels.items() if isinstance(one, WebhookSettings))
         return Worker(
             self.store,
             open_channels(self.settings, self.home),

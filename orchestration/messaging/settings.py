@@ -75,9 +75,7 @@ class MessagingSettings(_Section):
 
     channels: dict[
         str,
-        Annotated[
-            FolderSettings | SmtpSettings | WebhookSettings | ServicesSettings, Field(discriminator="type")
-        ],
+        Annotated[FolderSettings | SmtpSettings | WebhookSettings | ServicesSettings, Field(discriminator="type")],
     ] = {"email": FolderSettings(type="folder"), "sms": FolderSettings(type="folder")}
     public_url: str = "http://127.0.0.1:8700"
 
@@ -132,9 +130,7 @@ def open_channels(settings: MessagingSettings, home: Path) -> dict[str, Channel]
             )
         elif isinstance(one, WebhookSettings):
             secret = _environment(one.secret_env, name) or ""
-            opened[name] = WebhookChannel(
-                one.url, secret, allow_private=one.allow_private, deadline_s=one.deadline_s
-            )
+            opened[name] = WebhookChannel(one.url, secret, allow_private=one.allow_private, deadline_s=one.deadline_s)
         else:
             opened[name] = ServicesChannel(_environment(one.url_env, name) or "")
     return opened

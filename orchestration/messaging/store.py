@@ -130,7 +130,9 @@ class OutboxStore:
 
     # recording
 
-    def record(self, messages: Iterable[Message], decisions: Iterable[DecisionRow] = (), now: datetime | None = None) -> int:
+    def record(
+        self, messages: Iterable[Message], decisions: Iterable[DecisionRow] = (), now: datetime | None = None
+    ) -> int:
         """Record decisions and their messages in one transaction; return how many messages were new.
 
         What is there already by its key stays as it is: a decision that is replayed sends nothing twice.

@@ -270,7 +270,10 @@ def test_the_command_says_what_is_wrong(tmp_path, arguments, why):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("channels: {x: {type: webhook, url: 'https://example.org', secret_env: NOT_SET_ANYWHERE}}", "NOT_SET_ANYWHERE"),
+        (
+            "channels: {x: {type: webhook, url: 'https://example.org', secret_env: NOT_SET_ANYWHERE}}",
+            "NOT_SET_ANYWHERE",
+        ),
         ("channels: {x: {type: pigeon}}", "channels.x"),
         ("channels: {x: {type: smtp, host: h, sender: s@h, prot: 1}}", "prot"),
         ("channels: [", "not YAML"),
