@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from operations.outbox import Answer, Message, Verdict
@@ -22,7 +22,7 @@ LEASE_S = 120.0
 class Prepared:
     """Address and finished texts of a message, or why it cannot go."""
 
-    address: Address = Address()
+    address: Address = field(default_factory=Address)
     text: str = ""
     html: str = ""
     refused: str = ""

@@ -1,6 +1,7 @@
 """The outbox's state machine, keys and signatures through their pure functions."""
 
 import base64
+import contextlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -118,7 +119,7 @@ def test_the_next_channel_has_a_key_of_its_own_and_none_follows_the_last():
 @pytest.mark.parametrize("name", ["created_at", "not_before", "expires_at"])
 def test_a_message_needs_time_zones(name):
     with pytest.raises(InputError, match=f"{name} has no time zone"):
-        message(**{name: datetime(2026, 1, 1)})  # noqa: DTZ001
+        message(**{name: datetime(2026, 1, 1)})
 
 
 def test_a_subject_cannot_bring_headers():
@@ -187,10 +188,8 @@ def test_no_altered_link_opens(data):
     letter = data.draw(st.sampled_from("abcXYZ019-_."))
     altered = token[:place] + letter + token[place + 1 :]
     if altered != token:
-        try:
+        with contextlib.suppress(LinkError):
             assert read_link(["s" * 16], altered, NOW) == CLAIMS  # unused bits of base64's last digit
-        except LinkError:
-            pass
 
 
 @pytest.mark.parametrize("token", ["", "a", "....", "WzFd.x", "é" * 50, "a" * 10_000])
