@@ -132,3 +132,42 @@ class Task(StrEnum):
     FAILED = "failed"
     LATE = "late"
     ETA = "eta"
+
+
+class Trigger(StrEnum):
+    """Why a customer is written to."""
+
+    ORDER_CONFIRMED = "order_confirmed"
+    WINDOW_OFFERED = "window_offered"
+    DAY_BEFORE_CONFIRM = "day_before_confirm"
+    PLANNED_INTERVAL = "planned_interval"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    NEXT_IN_N_STOPS = "next_in_n_stops"
+    ETA_THRESHOLD = "eta_threshold"
+    INTERVAL_SHIFT = "interval_shift"
+    LATE_RISK = "late_risk"
+    EARLY_RISK = "early_risk"
+    DELIVERED = "delivered"
+    FAILED_WITH_OPTIONS = "failed_with_options"
+    RESCHEDULED = "rescheduled"
+    FEEDBACK_REQUEST = "feedback_request"
+
+
+class InterventionAction(StrEnum):
+    """What can be done about a risk."""
+
+    CONFIRM_AVAILABILITY = "confirm_availability"
+    OFFER_RESCHEDULE = "offer_reschedule"
+    DIVERT_LOCKER = "divert_locker"
+    SAFE_PLACE = "safe_place"
+    FIX_ADDRESS = "fix_address"
+    CALL_CUSTOMER = "call_customer"
+    RESEQUENCE = "resequence"
+    ADD_SLACK = "add_slack"
+    SWAP_DRIVER_OR_VEHICLE = "swap_driver_or_vehicle"
+    MOVE_TO_OTHER_FLEET = "move_to_other_fleet"
+    TENDER_TO_GIG = "tender_to_gig"
+    SPLIT_ROUTE = "split_route"
+    PULL_FORWARD = "pull_forward"
+    DEFER_ZONE = "defer_zone"
+    EXTRA_ATTEMPT = "extra_attempt"
