@@ -12,6 +12,7 @@ BENCHMARKS = {
     "planning": "What Dagster and the lake add to the solver's own time on a planned day",
     "definitions": "CPU seconds and imports of loading the Dagster definitions",
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",
+    "dynamic": "Dispatch now or later on real days, beside greedy and lazy",
     "ingestion": "Rows a second of a validated year of deliveries, beside DuckDB alone",
 }
 """Benchmark -> one-line help. The module ``benchmarks.<name>`` holds a click command called ``command``."""
