@@ -37,3 +37,19 @@ def mean_duration_s(starts_s: tuple[int, ...], by_start_s: IntegerMatrix, end_s:
     """Mean seconds of each leg over the day, buckets weighed by their length: for engines without a clock."""
     lengths: npt.NDArray[np.float64] = np.diff([*starts_s, max(end_s, starts_s[-1] + 1)]).astype(np.float64)
     return np.rint(np.tensordot(lengths / lengths.sum(), by_start_s, axes=1)).astype(np.int64)
+
+
+def durations_at(travel: Travel, leaving_s: int) -> IntegerMatrix:
+    """Seconds of every leg begun at ``leaving_s``, as ``arrival_s`` has them one by one; shape (n, n)."""
+    table = travel.by_start_s
+    if table is None:
+        return travel.duration_s
+    starts = travel.starts_s
+    bucket = max(0, bisect_right(starts, leaving_s) - 1)
+    seconds = table[bucket]
+    if travel.smooth and starts[0] <= leaving_s and bucket + 1 < len(starts):
+        begun, span = starts[bucket], starts[bucket + 1] - starts[bucket]
+        seconds = seconds + (table[bucket + 1] - seconds) * (leaving_s - begun) // span
+    for later in range(bucket + 1, len(starts)):
+        seconds = np.minimum(seconds, max(leaving_s, starts[later]) - leaving_s + table[later])
+    return np.asarray(seconds)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from solvers.families import CompiledRules, RouteSummary, RouteView
 from solvers.plan import Route, Visit
-from solvers.problem import Order, PlanningProblem, Vehicle
-from solvers.schedule import Drive, Stops, Timing, fits, timing
+from solvers.problem import PICKUP, Order, PlanningProblem, Vehicle
+from solvers.schedule import Drive, Stops, Timing, fits, sooner, timing
 from solvers.tariffs import route_cost_minor
 
 
@@ -30,10 +30,12 @@ class Evaluator:
     """Rules of one problem, looked up once."""
 
     def __init__(self, problem: PlanningProblem) -> None:
+        rules = CompiledRules(problem)
+        problem = rules.problem
         self.problem = problem
         self.orders = {order.order_id: order for order in problem.orders}
         self.vehicles = {vehicle.vehicle_id: vehicle for vehicle in problem.vehicles}
-        self.rules = CompiledRules(problem)
+        self.rules = rules
         self.pairs = {order.pickup_of: order.order_id for order in problem.orders if order.pickup_of}
         self._drives = {v.vehicle_id: Drive.of(problem, v, self.rules.breaks(v)) for v in problem.vehicles}
         self._pair: dict[tuple[str, str], int | None] = {}
@@ -64,22 +66,28 @@ class Evaluator:
             rule_minor += price
         if self.pairs and not self._pairs_kept(stops):
             return None
-        times = timing(self.drive(vehicle), stops)
+        drive = self.drive(vehicle)
+        times = timing(drive, stops)
         if times is None:
             return None
+        failure_minor = sum(order.expected_failure_minor(vehicle.fleet_id) for order in real)
         route_rules = self.rules.of_route(vehicle)
-        if route_rules:
-            view = RouteView(vehicle, real, trip_numbers(stops), times)
-            priced = self.rules.route_price(route_rules, view)
+        if not route_rules:
+            return Evaluation(times, transport_minor(vehicle, real, times), failure_minor, rule_minor)
+        trips = trip_numbers(stops)
+        best: Evaluation | None = None
+        options = [times]
+        moments = self.rules.departures(vehicle)
+        if moments is not None and drive.fixed_start_s is None:
+            options += sooner(drive, stops, times, moments)
+        for option in options:
+            priced = self.rules.route_price(route_rules, RouteView(vehicle, real, trips, option, drive))
             if priced is None:
-                return None
-            rule_minor += priced
-        return Evaluation(
-            times,
-            transport_minor(vehicle, real, times),
-            sum(order.expected_failure_minor(vehicle.fleet_id) for order in real),
-            rule_minor,
-        )
+                continue
+            found = Evaluation(option, transport_minor(vehicle, real, option), failure_minor, rule_minor + priced)
+            if best is None or found.cost < best.cost:
+                best = found
+        return best
 
     def _pairs_kept(self, stops: Stops) -> bool:
         """Whether every pickup on the route comes before its delivery on the same trip, both there."""
@@ -99,6 +107,11 @@ class Evaluator:
     def summary(self, vehicle: Vehicle, stops: Stops, times: Timing) -> RouteSummary:
         """The route as rules over the whole plan see it."""
         real = [order for order in stops if order is not None]
+        left = [times.start_s, *(one.departure_s for one in times.reloads)]
+        loads = [0] * len(left)
+        for trip, order in zip(trip_numbers(stops), real, strict=True):
+            if order.kind != PICKUP and order.order_id not in self.pairs:
+                loads[trip] += order.load.parcels
         return RouteSummary(
             vehicle,
             frozenset(order.order_id for order in real),
@@ -107,6 +120,8 @@ class Evaluator:
             times.start_s,
             times.end_s - times.start_s,
             times.distance_m,
+            transport_minor(vehicle, real, times),
+            tuple(zip(left, loads, strict=True)),
         )
 
 

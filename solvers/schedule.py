@@ -97,6 +97,22 @@ def timing(drive: Drive, stops: Stops) -> Timing | None:
     return found
 
 
+def sooner(drive: Drive, stops: Stops, found: Timing, moments: Sequence[int]) -> list[Timing]:
+    """The same sequence, leaving at ``moments``, and half-way between the first of them and ``found``.
+
+    Leaving early buys slack: what is waited on the way is time that a delay may use up.
+    """
+    options: list[Timing] = []
+    longest = drive.vehicle.max_duration_s
+    for start in sorted({*moments, (moments[0] + found.start_s) // 2} if moments else ()):
+        run = _run(drive, stops, start) if drive.vehicle.start_s <= start < found.start_s else None
+        if run is None or run[0].start_s >= found.start_s:
+            continue
+        if longest is None or run[0].end_s - run[0].start_s <= longest:
+            options.append(run[0])
+    return options
+
+
 def _window(order: Order, arrival: int) -> tuple[int, int] | None:
     """Start of service and latest start of the window it falls in; None where every window has passed."""
     windows = order.windows

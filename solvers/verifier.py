@@ -7,13 +7,13 @@ registered rules.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 
 from solvers.plan import Plan, Route
-from solvers.problem import Order, PlanningProblem, Travel, Vehicle
+from solvers.problem import Order, PlanningProblem, Vehicle
 from solvers.proof import rule_violations
+from solvers.proof.roads import Roads
 from solvers.proof.violation import Violation
 
 __all__ = ["Violation", "verify"]
@@ -27,6 +27,7 @@ def verify(problem: PlanningProblem, plan: Plan) -> list[Violation]:
 def _violations(problem: PlanningProblem, plan: Plan) -> Iterator[Violation]:
     orders = {order.order_id: order for order in problem.orders}
     vehicles = {vehicle.vehicle_id: vehicle for vehicle in problem.vehicles}
+    roads = Roads(problem)
     seen: set[str] = set()
     used: set[str] = set()
     transport = failure = 0
@@ -49,7 +50,7 @@ def _violations(problem: PlanningProblem, plan: Plan) -> Iterator[Violation]:
         if unknown:
             continue
         visited = [orders[visit.order_id] for visit in route.visits]
-        yield from _check_route(problem, route, vehicle, visited, where)
+        yield from _check_route(roads, route, vehicle, visited, where)
         transport += route.cost_minor
         failure += sum(_failure(order, vehicle.fleet_id) for order in visited)
     yield from _check_whole(plan, orders, seen, transport, failure)
@@ -115,16 +116,14 @@ def _check_whole(
             yield Violation("cost", "plan", f"{name} is {stated}, adds up to {true}")
 
 
-def _check_route(
-    problem: PlanningProblem, route: Route, vehicle: Vehicle, visited: list[Order], where: str
-) -> Iterator[Violation]:
+def _check_route(roads: Roads, route: Route, vehicle: Vehicle, visited: list[Order], where: str) -> Iterator[Violation]:
     if not visited:
         yield Violation("empty_route", where, "a route without stops must not be published")
     if route.depot_id != vehicle.depot_id or route.fleet_id != vehicle.fleet_id:
         yield Violation("depot", where, "depot or fleet is not the vehicle's")
     yield from _check_loads(route, vehicle, visited, where)
     yield from _check_rules(route, vehicle, visited, where)
-    yield from _check_times(problem, route, vehicle, visited, where)
+    yield from _check_times(roads, route, vehicle, visited, where)
 
 
 def _check_loads(route: Route, vehicle: Vehicle, visited: list[Order], where: str) -> Iterator[Violation]:
@@ -192,12 +191,11 @@ def _check_rules(route: Route, vehicle: Vehicle, visited: list[Order], where: st
 
 
 def _check_times(  # noqa: PLR0912 - one pass along the route
-    problem: PlanningProblem, route: Route, vehicle: Vehicle, visited: list[Order], where: str
+    roads: Roads, route: Route, vehicle: Vehicle, visited: list[Order], where: str
 ) -> Iterator[Violation]:
-    place = {one.depot_id: one.location for one in problem.depots}
+    place = roads.place
     depot = place[vehicle.depot_id]
     end = None if vehicle.open_end else place[vehicle.end_depot_id or vehicle.depot_id]
-    travel = problem.profiles[vehicle.profile] if vehicle.profile else problem.travel
     if route.start_s < vehicle.start_s:
         yield Violation("shift", where, f"leaves at {route.start_s}, the shift starts at {vehicle.start_s}")
     if route.end_s > vehicle.end_s:
@@ -211,15 +209,15 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
         at = f"{where}, order {order.order_id!r}"
         if visit.trip == trip + 1 and trip < len(route.reloads):
             reload = route.reloads[trip]
-            expected = clock + _seconds(travel, here, depot, clock)
-            metres += int(travel.distance_m[here, depot])
+            expected = clock + roads.seconds(vehicle, here, depot, clock)
+            metres += roads.metres(vehicle, here, depot)
             if reload.arrival_s != expected + _rested(route, number, clock, reload.arrival_s):
                 yield Violation("time", at, f"is back to reload at {reload.arrival_s}, must be {expected}")
             if reload.departure_s < reload.arrival_s + vehicle.reload_s:
                 yield Violation("time", at, f"reloads for less than {vehicle.reload_s} s")
             clock, here, trip = reload.departure_s, depot, visit.trip
-        leg_s = _seconds(travel, here, order.location, clock)
-        leg_m = int(travel.distance_m[here, order.location])
+        leg_s = roads.seconds(vehicle, here, order.location, clock)
+        leg_m = roads.metres(vehicle, here, order.location)
         if (visit.leg_s, visit.leg_m) != (leg_s, leg_m):
             yield Violation("leg", at, f"leg is {visit.leg_m} m and {visit.leg_s} s, must be {leg_m} and {leg_s}")
         rested = _rested(route, number, clock, visit.arrival_s)
@@ -227,17 +225,18 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
             yield Violation("time", at, f"arrives at {visit.arrival_s}, must be {clock + leg_s + rested}")
         if visit.service_start_s < visit.arrival_s:
             yield Violation("time", at, "service starts before the arrival")
-        if visit.departure_s != visit.service_start_s + order.service_s:
+        service_s = roads.service_s(order)
+        if visit.departure_s != visit.service_start_s + service_s:
             yield Violation(
-                "time", at, f"service takes {visit.departure_s - visit.service_start_s} s, must take {order.service_s}"
+                "time", at, f"service takes {visit.departure_s - visit.service_start_s} s, must take {service_s}"
             )
         if order.windows and not any(w.start_s <= visit.service_start_s <= w.end_s for w in order.windows):
             yield Violation("window", at, f"service starts at {visit.service_start_s}, outside every window")
         clock, here, metres = visit.departure_s, order.location, metres + leg_m
     back = clock
     if end is not None:
-        back += _seconds(travel, here, end, clock)
-        metres += int(travel.distance_m[here, end])
+        back += roads.seconds(vehicle, here, end, clock)
+        metres += roads.metres(vehicle, here, end)
     back += _rested(route, len(visited), clock, route.end_s)
     if route.end_s != back:
         yield Violation("time", where, f"is back at {route.end_s}, must be {back}")
@@ -284,22 +283,3 @@ def _stepped(price: int, steps: tuple[tuple[int, int], ...], amount: int) -> Fra
     bounds = [0, *(start for start, _ in steps), max(amount, *(start for start, _ in steps), 0) if steps else amount]
     prices = [price, *(one for _, one in steps)]
     return Fraction(sum(p * max(0, min(amount, b) - a) for p, a, b in zip(prices, bounds, bounds[1:], strict=False)))
-
-
-def _seconds(travel: Travel, here: int, there: int, leaving: int) -> int:
-    """Seconds of a leg begun at ``leaving``: the soonest arrival of all who leave then or at a later start."""
-    if travel.by_start_s is None:
-        return int(travel.duration_s[here, there])
-    starts = travel.starts_s
-    column = [int(one) for one in travel.by_start_s[:, here, there]]
-    if leaving <= starts[0]:
-        own = Fraction(column[0])
-    elif leaving >= starts[-1]:
-        own = Fraction(column[-1])
-    else:
-        k = max(n for n, start in enumerate(starts) if start <= leaving)
-        own = Fraction(column[k])
-        if travel.smooth:
-            own += Fraction((column[k + 1] - column[k]) * (leaving - starts[k]), starts[k + 1] - starts[k])
-    arrivals = [math.floor(leaving + own), *(s + c for s, c in zip(starts, column, strict=True) if s > leaving)]
-    return min(arrivals) - leaving

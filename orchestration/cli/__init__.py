@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": "Train on the past of a source and score its future",
     "plan": "Plan one service date of a source",
     "outbox": "Messages decided, delivered, waiting and dead",
+    "constraints": "The constraint types, their parameters and units",
     "bench": "Measure speed, memory and quality beside a baseline",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""

@@ -11,7 +11,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.errors import PlanningError
-from solvers.families import access, driver, goods, sequence, shape, times, whole_plan
+from solvers.families import (
+    access,
+    chance,
+    contracts,
+    docks,
+    driver,
+    energy,
+    goods,
+    hours,
+    protocol,
+    sequence,
+    shape,
+    times,
+    weather,
+    whole_plan,
+)
 from solvers.families.base import (
     Parameter,
     RouteSummary,
@@ -19,22 +34,40 @@ from solvers.families.base import (
     RuleType,
     applies_to_vehicle,
 )
-from solvers.problem import Order, PlanningProblem, Rule, Vehicle
+from solvers.problem import LARGEST, Order, PlanningProblem, Rule, Vehicle
 from solvers.schedule import BreakPolicy
 
 __all__ = [
+    "FAMILIES",
     "REGISTRY",
     "CompiledRules",
     "Parameter",
     "RouteSummary",
     "RouteView",
     "RuleType",
+    "native",
     "refuse_malformed",
 ]
 
-REGISTRY: dict[str, RuleType] = {
-    one.code: one for module in (access, driver, goods, sequence, shape, times, whole_plan) for one in module.TYPES
-}
+FAMILIES = (
+    access,
+    protocol,
+    times,
+    hours,
+    docks,
+    driver,
+    weather,
+    chance,
+    goods,
+    energy,
+    sequence,
+    shape,
+    whole_plan,
+    contracts,
+)
+"""The family modules."""
+
+REGISTRY: dict[str, RuleType] = {one.code: one for module in FAMILIES for one in module.TYPES}
 """Every registered constraint type by its code."""
 
 
@@ -59,14 +92,28 @@ def refuse_malformed(rule: Rule) -> None:
         value = rule.parameters.get(name, parameter.default)
         if value is None:
             raise PlanningError(f"{owner}: parameter {name!r} is missing ({parameter.words})")
-        if parameter.kind == "integer" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            raise PlanningError(f"{owner}: parameter {name!r} must be a whole number from 0, is {value!r}")
-        if parameter.kind == "text" and not isinstance(value, str):
-            raise PlanningError(f"{owner}: parameter {name!r} must be text, is {value!r}")
-        if parameter.kind == "texts" and (
-            not isinstance(value, tuple) or not all(isinstance(one, str) for one in value)
-        ):
-            raise PlanningError(f"{owner}: parameter {name!r} must be a list of texts, is {value!r}")
+        if wrong := _wrong(parameter, value):
+            raise PlanningError(f"{owner}: parameter {name!r} must be {wrong}, is {str(value)[:80]!r}")
+
+
+def _wrong(parameter: Parameter, value: object) -> str | None:
+    """What ``value`` must be, where it is not."""
+
+    def whole(one: object) -> bool:
+        return isinstance(one, int) and not isinstance(one, bool) and parameter.least <= one <= LARGEST
+
+    match parameter.kind:
+        case "integer" if not whole(value):
+            return f"a whole number from {parameter.least} to {LARGEST}"
+        case "integers" if not isinstance(value, tuple) or not all(whole(one) for one in value):
+            return f"a list of whole numbers from {parameter.least} to {LARGEST}"
+        case "text" if not isinstance(value, str):
+            return "text"
+        case "texts" if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+            return "a list of texts"
+    if parameter.choices and value not in parameter.choices:
+        return f"one of {', '.join(parameter.choices)}"
+    return None
 
 
 def complete(rule: Rule) -> Rule:
@@ -82,15 +129,46 @@ def complete(rule: Rule) -> Rule:
 Compiled = tuple[Rule, RuleType]
 
 
+def changed_by(problem: PlanningProblem, rules: Sequence[Compiled]) -> PlanningProblem:
+    """``problem`` as data rules make it, without these rules; the same object where there are none."""
+    if not rules:
+        return problem
+    done = {rule.rule_id for rule, _ in rules}
+    for rule, kind in rules:
+        if kind.data is not None:
+            problem = kind.data(rule, problem)
+    return replace(problem, rules=tuple(rule for rule in problem.rules if rule.rule_id not in done))
+
+
+def native(problem: PlanningProblem) -> PlanningProblem:
+    """An equal problem in which hard rules that every engine knows as limits of vehicles are such limits.
+
+    The rules stay: a plan of the problem given back is a plan of ``problem``, and the other way round.
+    """
+    vehicles = list(problem.vehicles)
+    for rule in problem.rules:
+        kind = REGISTRY[rule.type]
+        if kind.native is None or not rule.hard or rule.orders:
+            continue
+        full = complete(rule)
+        for number, vehicle in enumerate(vehicles):
+            if applies_to_vehicle(full, vehicle):
+                vehicles[number] = kind.native(full, vehicle) or vehicle
+    return replace(problem, vehicles=tuple(vehicles)) if vehicles != list(problem.vehicles) else problem
+
+
 class CompiledRules:
     """The rules of one problem by what they depend on, ready to be asked many times."""
 
     def __init__(self, problem: PlanningProblem) -> None:
-        self.problem = problem
-        rules = [(complete(rule), REGISTRY[rule.type]) for rule in problem.rules]
+        every = [(complete(rule), REGISTRY[rule.type]) for rule in problem.rules]
+        self.problem = changed_by(problem, [one for one in every if one[1].data is not None])
+        """The problem with what data rules change; the rules left in it are those that are measured."""
+        rules = [one for one in every if one[1].data is None]
         self.pair = [one for one in rules if one[1].scope == "pair"]
         self.route = [one for one in rules if one[1].scope == "route"]
         self.plan = [one for one in rules if one[1].scope == "plan"]
+        self._departures: dict[str, tuple[int, ...]] = {}
         self._of_vehicle: dict[str, list[Compiled]] = {}
 
     def __bool__(self) -> bool:
@@ -122,6 +200,18 @@ class CompiledRules:
             found = [one for one in self.route if applies_to_vehicle(one[0], vehicle)]
             self._of_vehicle[vehicle.vehicle_id] = found
         return found
+
+    def departures(self, vehicle: Vehicle) -> tuple[int, ...] | None:
+        """Moments at which ``vehicle`` should be tried to leave besides the latest; None where no rule asks for it."""
+        found = self._departures.get(vehicle.vehicle_id)
+        if found is None:
+            rules = self.of_route(vehicle)
+            moments = {m for rule, kind in rules if kind.departures for m in kind.departures(rule)}
+            if any(kind.prefers_slack for _, kind in rules):
+                moments.add(vehicle.start_s)
+            found = tuple(sorted(moments))
+            self._departures[vehicle.vehicle_id] = found
+        return found or None
 
     def route_price(self, rules: Sequence[Compiled], view: RouteView) -> int | None:
         """What soft ``rules`` charge for a route; None where it exceeds a hard one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solvers.families.base import Parameter, RuleType, many, number, over, text, whole
+from solvers.families.base import PairExcess, Parameter, RuleType, many, number, over, text, whole
 from solvers.problem import Order, Rule, Vehicle
 
 
@@ -67,8 +67,28 @@ def _attribute(name: str) -> dict[str, Parameter]:
     return {"attribute": Parameter("text", "the attribute of vehicle and order that is compared", name)}
 
 
-def _compared(code: str, attribute: str, measure: object, words: str, unit: str) -> RuleType:
-    return RuleType(code, "access", words, unit, _attribute(attribute), pair=measure)  # type: ignore[arg-type]
+def _compared(
+    code: str,
+    attribute: str,
+    measure: PairExcess,
+    words: str,
+    unit: str,
+    family: str = "access",
+    authority: str = "policy",
+) -> RuleType:
+    """A type that compares the attribute of the same name of order and vehicle."""
+    has = (attribute,)
+    return RuleType(
+        code,
+        family,
+        words,
+        unit,
+        _attribute(attribute),
+        pair=measure,
+        orders_have=has,
+        vehicles_have=has,
+        authority=authority,
+    )
 
 
 TYPES = (
@@ -77,10 +97,18 @@ TYPES = (
     _compared("access_length", "length_mm", _at_most, "the vehicle is too long for the place", "mm"),
     _compared("access_mass", "gross_mass_kg", _at_most, "the vehicle is too heavy for the place", "kg"),
     _compared("access_axle_load", "axle_load_kg", _at_most, "the axle load is too high for the place", "kg"),
-    _compared("emission_class", "emission_class", _at_least, "the vehicle's emission class is too low", "class"),
+    _compared(
+        "emission_class",
+        "emission_class",
+        _at_least,
+        "the vehicle's emission class is too low",
+        "class",
+        "access",
+        "law",
+    ),
     _compared("crew_size", "crew", _at_least, "the order needs more hands than the vehicle has", "person"),
     _compared("equipment", "equipment", _holds_all, "the vehicle lacks equipment", "piece"),
-    _compared("permit", "permits", _holds_all, "a permit is missing", "permit"),
+    _compared("permit", "permits", _holds_all, "a permit is missing", "permit", "access", "law"),
     _compared("proof_of_delivery", "proof", _holds_all, "the vehicle cannot take the proof asked for", "kind"),
     _compared("driver_skill", "skills", _holds_all, "the driver lacks a skill", "skill"),
     _compared("vehicle_class", "vehicle_class", _is_one_of, "the vehicle is of a class not allowed here", "order"),
@@ -92,8 +120,19 @@ TYPES = (
         "zone",
         {"zones": Parameter("texts", "codes of the closed zones")},
         pair=_zone_closed,
+        orders_have=("zone",),
+        vehicles_have=("zone_permits",),
+        authority="law",
     ),
-    RuleType("territory", "access", "the place is outside the vehicle's territory", "order", pair=_territory),
+    RuleType(
+        "territory",
+        "access",
+        "the place is outside the vehicle's territory",
+        "order",
+        pair=_territory,
+        orders_have=("zone",),
+        vehicles_have=("territory",),
+    ),
     RuleType("vehicle_forbidden", "access", "this vehicle may not serve the order", "order", pair=_not_allowed),
     RuleType(
         "vehicle_only",

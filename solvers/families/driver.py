@@ -90,6 +90,7 @@ TYPES = (
         route=_eu_excess,
         breaks=_eu_breaks,
         hard_only=True,
+        authority="law",
     ),
     RuleType(
         "fmcsa",
@@ -105,6 +106,7 @@ TYPES = (
         route=_us_excess,
         breaks=_us_breaks,
         hard_only=True,
+        authority="law",
     ),
     RuleType(
         "working_time_break",
@@ -115,6 +117,7 @@ TYPES = (
         route=_kept_by_the_schedule,
         breaks=_duty_breaks,
         hard_only=True,
+        authority="law",
     ),
     RuleType(
         "meal_break",
@@ -129,6 +132,7 @@ TYPES = (
         route=_kept_by_the_schedule,
         breaks=_meal,
         hard_only=True,
+        authority="law",
     ),
     RuleType(
         "max_driving",
@@ -157,6 +161,8 @@ TYPES = (
         {"rest_s": _seconds("rest", 11 * HOUR), "day_s": _seconds("length of a day", 24 * HOUR)},
         route=_daily_rest,
         monotone=False,
+        vehicles_have=("last_shift_end_s",),
+        authority="law",
     ),
     RuleType(
         "usual_driver",
@@ -165,5 +171,7 @@ TYPES = (
         "order",
         {"attribute": Parameter("text", "the order's attribute that names the driver", "usual_driver")},
         pair=_same_driver,
+        orders_have=("usual_driver",),
+        authority="preference",
     ),
 )

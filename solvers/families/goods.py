@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import combinations
 
 from solvers.families.base import Parameter, RouteView, RuleType, concerned, many, number, over, text, whole
-from solvers.problem import Order, Rule, Vehicle
+from solvers.problem import PICKUP, Order, Rule, Vehicle
 
 
 def _carried(rule: Rule, vehicle: Vehicle, order: Order) -> int:
@@ -95,19 +95,60 @@ def _distinct_limited(rule: Rule, view: RouteView) -> int:
     return over(len(seen), number(rule, "limit"))
 
 
+def _axles(rule: Rule, view: RouteView) -> int:
+    """Kilograms above the axles' limits on the worst leg; goods stand behind each other, the last stop's at the front.
+
+    Each load rests on both axles by the lever of its middle (Pollaris et al. 2016, EURO J. Transp. Logist. 5(2)).
+    """
+    has = view.vehicle.attributes
+    base = whole(has.get("wheelbase_mm"))
+    if not base:
+        return 0
+    limits = [
+        1_000 * (whole(has.get(f"axle_{name}_max_kg")) - whole(has.get(f"axle_{name}_empty_kg")))
+        for name in ("front", "rear")
+    ]
+    worst = 0
+    for trip in _on_each_trip(rule, view):
+        behind, lever, mass = 2 * whole(has.get("bed_start_mm")), 0, 0
+        for order in reversed([one for one in trip if one.kind != PICKUP]):
+            length = whole(order.attributes.get("length_mm"))
+            lever += order.load.mass_g * (behind + length)  # twice the millimetres to the middle of the load
+            mass += order.load.mass_g
+            behind += 2 * length
+            front, rear = 2 * base * mass - lever, lever
+            kilograms = [
+                -(-over(load, 2 * base * limit) // (2_000 * base))
+                for load, limit in zip((front, rear), limits, strict=True)
+            ]
+            worst = max(worst, sum(kilograms))
+    return worst
+
+
 def _sum(code: str, attribute: str, words: str, unit: str) -> RuleType:
     parameters = {
         "attribute": Parameter("text", "the order's attribute that is added up", attribute),
         "limit": Parameter("integer", "the largest sum on one trip"),
     }
 
-    return RuleType(code, "goods", words, unit, parameters, route=_sum_limited, relax=("limit", 1))
+    return RuleType(
+        code, "goods", words, unit, parameters, route=_sum_limited, relax=("limit", 1), orders_have=(attribute,)
+    )
 
 
 _GOODS = {"attribute": Parameter("text", "the attribute that holds the goods' classes", "goods")}
 
 TYPES = (
-    RuleType("goods_allowed", "goods", "the vehicle cannot carry these goods", "class", _GOODS, pair=_carried),
+    RuleType(
+        "goods_allowed",
+        "goods",
+        "the vehicle cannot carry these goods",
+        "class",
+        _GOODS,
+        pair=_carried,
+        orders_have=("goods",),
+        vehicles_have=("goods",),
+    ),
     RuleType(
         "goods_segregation",
         "goods",
@@ -115,6 +156,8 @@ TYPES = (
         "pair",
         {**_GOODS, "pairs": Parameter("texts", "incompatible classes, each written first|second")},
         route=_segregated,
+        orders_have=("goods",),
+        authority="law",
     ),
     RuleType("rides_alone", "goods", "the order rides alone on its trip", "order", route=_alone),
     RuleType("orders_apart", "goods", "orders that may not be on one route", "pair", route=_orders_apart),
@@ -129,6 +172,26 @@ TYPES = (
             "amount": Parameter("text", "the order's attribute with its amount (1 where it has none)", "amount"),
         },
         route=_compartments,
+        orders_have=("goods", "amount"),
+        vehicles_have=("compartment_<class>",),
+    ),
+    RuleType(
+        "axle_load",
+        "goods",
+        "an axle carries too much on some leg",
+        "kg",
+        route=_axles,
+        monotone=False,
+        orders_have=("length_mm",),
+        vehicles_have=(
+            "wheelbase_mm",
+            "bed_start_mm",
+            "axle_front_max_kg",
+            "axle_rear_max_kg",
+            "axle_front_empty_kg",
+            "axle_rear_empty_kg",
+        ),
+        authority="law",
     ),
     _sum("cash_limit", "cash_minor", "cash to collect on one trip", "minor"),
     _sum("value_limit", "value_minor", "insured value on one trip", "minor"),

@@ -88,8 +88,10 @@ def _lifo(rule: Rule, view: RouteView) -> int:
     """What was picked up last is delivered first; each delivery from under another load is one unit."""
     stack: list[str] = []
     excess = 0
-    for order in concerned(rule, view.stops):
-        if order.kind == PICKUP and order.pickup_of:
+    stops = concerned(rule, view.stops)
+    here = {order.order_id for order in stops}
+    for order in stops:
+        if order.kind == PICKUP and order.pickup_of in here:
             stack.append(order.pickup_of)
         elif order.order_id in stack:
             excess += len(stack) - 1 - stack.index(order.order_id)

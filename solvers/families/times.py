@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from solvers.families.base import (
     Parameter,
@@ -14,7 +15,7 @@ from solvers.families.base import (
     number,
     over,
 )
-from solvers.problem import PlanningProblem, Rule
+from solvers.problem import PlanningProblem, Rule, Vehicle
 
 
 def _outside(rule: Rule, view: RouteView) -> int:
@@ -71,6 +72,14 @@ def _not_before(rule: Rule, view: RouteView) -> int:
     return over(number(rule, "start_s"), view.timing.start_s)
 
 
+def _back_in_time(rule: Rule, vehicle: Vehicle) -> Vehicle:
+    return replace(vehicle, end_s=max(vehicle.start_s, min(vehicle.end_s, number(rule, "end_s"))))
+
+
+def _out_later(rule: Rule, vehicle: Vehicle) -> Vehicle:
+    return replace(vehicle, start_s=min(vehicle.end_s, max(vehicle.start_s, number(rule, "start_s"))))
+
+
 def _dock_wave(rule: Rule, routes: Sequence[RouteSummary], problem: PlanningProblem) -> int:
     """Departures above ``limit`` in each slot of ``slot_s`` seconds (docks, loaders)."""
     slots = Counter(r.start_s // number(rule, "slot_s") for r in routes if applies_to_vehicle(rule, r.vehicle))
@@ -84,7 +93,16 @@ _WINDOW = {
 _END = {"end_s": Parameter("integer", "until, seconds after midnight")}
 
 TYPES = (
-    RuleType("window", "times", "service outside a window", "s", _WINDOW, route=_outside, relax=("end_s", 1)),
+    RuleType(
+        "window",
+        "times",
+        "service outside a window",
+        "s",
+        _WINDOW,
+        route=_outside,
+        relax=("end_s", 1),
+        authority="promise",
+    ),
     RuleType("window_missed", "times", "service outside a window, a fixed price", "order", _WINDOW, route=_missed),
     RuleType("lateness", "times", "service after a moment", "s", _END, route=_late, relax=("end_s", 1)),
     RuleType("done_by", "times", "service not over by a moment", "s", _END, route=_done_by, relax=("end_s", 1)),
@@ -98,7 +116,16 @@ TYPES = (
         relax=("limit_s", 1),
         monotone=False,
     ),
-    RuleType("latest_return", "times", "return after a moment", "s", _END, route=_back_by, relax=("end_s", 1)),
+    RuleType(
+        "latest_return",
+        "times",
+        "return after a moment",
+        "s",
+        _END,
+        route=_back_by,
+        relax=("end_s", 1),
+        native=_back_in_time,
+    ),
     RuleType(
         "earliest_departure",
         "times",
@@ -107,6 +134,7 @@ TYPES = (
         {"start_s": Parameter("integer", "from, seconds after midnight")},
         route=_not_before,
         relax=("start_s", -1),
+        native=_out_later,
         monotone=False,
     ),
     RuleType(
@@ -115,7 +143,7 @@ TYPES = (
         "departures in one slot of time",
         "departure",
         {
-            "slot_s": Parameter("integer", "length of a slot, seconds", 1_800),
+            "slot_s": Parameter("integer", "length of a slot, seconds", 1_800, least=1),
             "limit": Parameter("integer", "departures in a slot"),
         },
         plan=_dock_wave,

@@ -31,11 +31,13 @@ def _amount(rule: Rule, route: RouteSummary) -> int:
 
 
 def _at_most(rule: Rule, routes: Sequence[RouteSummary], problem: PlanningProblem) -> int:
-    return over(sum(_amount(rule, route) for route in _of(rule, routes)), number(rule, "limit"))
+    used = number(rule, "already") + sum(_amount(rule, route) for route in _of(rule, routes))
+    return over(used, number(rule, "limit"))
 
 
 def _at_least(rule: Rule, routes: Sequence[RouteSummary], problem: PlanningProblem) -> int:
-    return over(number(rule, "limit"), sum(_amount(rule, route) for route in _of(rule, routes)))
+    used = number(rule, "already") + sum(_amount(rule, route) for route in _of(rule, routes))
+    return over(number(rule, "limit"), used)
 
 
 def _share_most(rule: Rule, routes: Sequence[RouteSummary], problem: PlanningProblem) -> int:
@@ -77,7 +79,8 @@ def _served_by(rule: Rule, routes: Sequence[RouteSummary], problem: PlanningProb
     )
 
 
-_MEASURE = {"measure": Parameter("text", f"one of {', '.join(MEASURES)}", "orders")}
+_MEASURE = {"measure": Parameter("text", f"one of {', '.join(MEASURES)}", "orders", MEASURES)}
+_ALREADY = {"already": Parameter("integer", "used of the contract's period before this plan", 0)}
 _LIMIT = {"limit": Parameter("integer", "limit, in the measure's unit")}
 _PERCENT = {"percent": Parameter("integer", "percent of everybody's amount")}
 
@@ -87,18 +90,20 @@ TYPES = (
         "whole_plan",
         "a contract's largest volume",
         "unit",
-        {**_MEASURE, **_LIMIT},
+        {**_MEASURE, **_LIMIT, **_ALREADY},
         plan=_at_most,
         relax=("limit", 1),
+        authority="contract",
     ),
     RuleType(
         "min_volume",
         "whole_plan",
         "a contract's committed volume",
         "unit",
-        {**_MEASURE, **_LIMIT},
+        {**_MEASURE, **_LIMIT, **_ALREADY},
         plan=_at_least,
         relax=("limit", -1),
+        authority="contract",
         monotone=False,
     ),
     RuleType("max_share", "whole_plan", "a fleet's largest share", "unit", {**_MEASURE, **_PERCENT}, plan=_share_most),

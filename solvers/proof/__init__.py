@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from solvers.plan import Plan
 from solvers.problem import PlanningProblem, Rule
-from solvers.proof.measures import MEASURES, Facts, facts_of
+from solvers.proof.facts import Facts, facts_of
+from solvers.proof.measures import MEASURES
 from solvers.proof.rests import REST_CHECKS
 from solvers.proof.violation import Violation
 

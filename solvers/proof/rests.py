@@ -7,15 +7,14 @@ from typing import Any
 
 from solvers.plan import Route
 from solvers.problem import Rule, Vehicle
-from solvers.proof.measures import Facts
+from solvers.proof.facts import Facts
 
 Found = Iterator[tuple[str, str]]
 
 
 def _events(route: Route, vehicle: Vehicle, visits: Any, facts: Facts) -> list[tuple[str, int, int]]:
     """The route as spans (``drive``, ``work`` or ``rest``, from, until); driving is what a leg's breaks leave of it."""
-    travel = facts.problem.profiles[vehicle.profile] if vehicle.profile else facts.problem.travel
-    place = {depot.depot_id: depot.location for depot in facts.problem.depots}
+    seconds, place = facts.roads.seconds, facts.roads.place
     depot = place[vehicle.depot_id]
     spans: list[tuple[str, int, int]] = []
 
@@ -38,15 +37,15 @@ def _events(route: Route, vehicle: Vehicle, visits: Any, facts: Facts) -> list[t
     for number, (visit, order) in enumerate(visits):
         if visit.trip != trip and trip < len(route.reloads):
             reload = route.reloads[trip]
-            clock = leg(clock, int(travel.duration_s[here, depot]), number, reload.arrival_s)
+            clock = leg(clock, seconds(vehicle, here, depot, clock), number, reload.arrival_s)
             spans.append(("work", clock, reload.departure_s))
             clock, here, trip = reload.departure_s, depot, visit.trip
-        clock = leg(clock, int(travel.duration_s[here, order.location]), number, visit.arrival_s)
+        clock = leg(clock, seconds(vehicle, here, order.location, clock), number, visit.arrival_s)
         spans.append(("work", clock, visit.departure_s))
         clock, here = visit.departure_s, order.location
     if not vehicle.open_end:
         end = place[vehicle.end_depot_id or vehicle.depot_id]
-        leg(clock, int(travel.duration_s[here, end]), len(visits), route.end_s)
+        leg(clock, seconds(vehicle, here, end, clock), len(visits), route.end_s)
     return spans
 
 
