@@ -70,8 +70,9 @@ def _ids(owner: str, name: str, value: Any) -> frozenset[str]:
         return frozenset()
     if isinstance(value, str):
         return frozenset([value])
-    if isinstance(value, Iterable) and all(isinstance(one, str) for one in (value := list(value))):
-        return frozenset(value)
+    ids = list(value) if isinstance(value, Iterable) else [None]
+    if all(isinstance(one, str) for one in ids):
+        return frozenset(ids)
     raise PlanningError(f"{owner}: {name} must be ids, is {str(value)[:80]!r}")
 
 
