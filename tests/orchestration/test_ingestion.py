@@ -53,34 +53,6 @@ def load(shop, *files):
     return report
 
 
-@pytest.mark.parametrize(
-    ("row", "rule"),
-    [
-        ("b,2026-01-02,52.1,4.9,heavy,,,2026-01-01 10:00\n", "mass_g_is_integer"),
-        ("b,2026-01-02,52.1,4.9,-3,,,2026-01-01 10:00\n", "mass_g_in_range"),
-        ("b,2026-01-02,152.1,4.9,1,,,2026-01-01 10:00\n", "lat_in_range"),
-        ("b,2026-01-02,0,0,1,,,2026-01-01 10:00\n", "position_is_real"),
-        (
-            "b,2026-01-02,52.1,4.9,1,2026-01-02 12:00,2026-01-02 11:00,2026-01-01 10:00\n",
-            "window_starts_before_it_ends",
-        ),
-        ("b,2026-02-30,52.1,4.9,1,,,2026-01-01 10:00\n", "service_date_is_date"),
-        (",2026-01-02,52.1,4.9,1,,,2026-01-01 10:00\n", "order_id_is_given"),
-        ("b,2026-01-02,52.1\n", "row_is_readable"),
-        (b"b\xff,2026-01-02,52.1,4.9,1,,,2026-01-01 10:00\n", "order_id_is_decodable"),
-    ],
-)
-def test_a_bad_row_is_kept_aside_with_its_rule_and_the_good_one_lands(shop, row, rule):
-    lake, *_ = shop
-    row = row if isinstance(row, bytes) else row.encode()
-    report = load(shop, ("one.csv", (HEADER + GOOD).encode() + row))
-    assert (report.total.rows_read, report.total.rows_landed, report.total.rows_quarantined) == (2, 1, 1)
-    kept = lake.query("select * from control.quarantine")
-    assert rule in set(kept["rule"])
-    assert set(kept["row_number"]) == {2}
-    assert kept["path"].iloc[0].endswith(".csv")
-
-
 def test_a_key_twice_with_other_content_is_kept_aside_and_the_same_row_twice_is_known(shop):
     other = GOOD.replace("1.5", "2.5")
     report = load(shop, ("one.csv", HEADER + GOOD + other + GOOD.replace("a,", "b,") * 2))
