@@ -19,10 +19,10 @@
     where known_to is null and not retracted
 {%- endmacro %}
 
-{#- Versions of reference data for joins as of a moment: not retracted, and current for some time. -#}
-{% macro history(relation, keys) -%}
+{#- Versions for joins as of a moment: not retracted, and current for some time. -#}
+{% macro history(relation, keys, filter='true') -%}
     select *
-    from ({{ versions(relation, keys) }})
+    from ({{ versions(relation, keys, filter) }})
     where not retracted and (known_to is null or known_to > known_from)
 {%- endmacro %}
 

@@ -11,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, date_range, open_lake
 from orchestration.transform.manifest import ensure_manifest
-from orchestration.transform.run import DBT_PROJECT, dbt_environment, range_arguments
+from orchestration.transform.run import DBT_PROJECT, WITHOUT_UNIT_TESTS, dbt_environment, range_arguments
 
 
 class Translator(DagsterDbtTranslator):
@@ -45,4 +45,5 @@ def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> It
     with open_lake() as lake:
         # the catalogue's address is known only once the lake is open, and dbt reads it from its environment
         os.environ.update({key: value for key, value in dbt_environment(lake).items() if key.startswith("FIVEFOLD_")})
-        yield from dbt.cli(["build", *range_arguments(*date_range(context))], context=context).stream()
+        command = ["build", *WITHOUT_UNIT_TESTS, *range_arguments(*date_range(context))]
+        yield from dbt.cli(command, context=context).stream()

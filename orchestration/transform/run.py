@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT / "dbt_project"
 TAIL_LINES = 30
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+"""Unit tests try the SQL on made-up rows: they belong to the project's own tests, not to a run on data."""
 
 
 def dbt_command(*arguments: str) -> list[str]:
@@ -47,7 +49,7 @@ def build_features(lake: Lake, first: date, last: date) -> None:
     Raises:
         FivefoldError: dbt failed; the message ends with what it printed last.
     """
-    command = dbt_command("build", "--quiet", *range_arguments(first, last))
+    command = dbt_command("build", "--quiet", *WITHOUT_UNIT_TESTS, *range_arguments(first, last))
     done = subprocess.run(
         command,
         env=dbt_environment(lake),

@@ -14,9 +14,9 @@ from domain.tables import RAW_TABLES, TABLES, Table
 from orchestration.sources import PROJECT
 
 PATH = PROJECT / "dbt_project" / "models" / "staging" / "sources.yml"
-LATEST = ("orders", "delivery_events")
+LATEST = ("orders",)
 """Tables whose staging model keeps the version known last, for the service dates of a run."""
-HISTORIES = ("depots", "fleets", "vehicles", "drivers")
+HISTORIES = ("delivery_events", "depots", "fleets", "vehicles", "drivers")
 """Tables whose staging model keeps every version with the time it was current."""
 VALIDITY = [
     {"name": "known_from", "description": "From when on this version was current"},

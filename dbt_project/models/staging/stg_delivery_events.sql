@@ -1,6 +1,6 @@
 {{ config(materialized='ephemeral') }}
 {{
-    latest(
+    history(
         source('raw', 'delivery_events'),
         ['source', 'event_id'],
         touched_orders(source('raw', 'delivery_events')),
