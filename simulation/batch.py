@@ -12,9 +12,8 @@ import numpy as np
 
 from simulation.doors import CODE, NEVER
 from simulation.fates import TENDER_EVENING_S
-from simulation.setup import NEAR_KM, DaySetup
-from simulation.streams import Floats, Integers
-from simulation.world import KM_PER_DEGREE
+from simulation.setup import DaySetup, leg_km, leg_seconds
+from simulation.streams import Integers
 
 REPAIR_NOTE, BREAK_NOTE = "vehicle_fault", "break"
 BREAK_AFTER_S = 16_200
@@ -168,28 +167,15 @@ class _Routes:
         """Return legs: end second and metres of each route (begun routes only)."""
         places = setup.world.places
         city = places.depot_city[self.depot]
-        km, seconds = _leg(setup, city, self.lat, self.lon, places.depot_lat[self.depot], places.depot_lon[self.depot])
+        home = places.depot_lat[self.depot], places.depot_lon[self.depot]
+        km = leg_km(setup.roads, city, self.lat, self.lon, *home)
+        seconds = leg_seconds(setup.roads, city, km)
         hour = np.minimum(self.clock // 3_600, 29)
         back = np.floor(seconds * setup.conditions.travel[city, hour] * self.pace + 0.5).astype(np.int64)
         returns = self.metres > 0
         self.metres += np.where(returns, np.floor(km * 1_000 + 0.5).astype(np.int64), 0)
         end = np.where(returns, self.clock + back, self.clock)
         return np.where(self.begun, end, NEVER), self.metres
-
-
-def _leg(
-    setup: DaySetup, city: Integers, lat0: Floats, lon0: Floats, lat: Floats, lon: Floats
-) -> tuple[Floats, Floats]:
-    roads = setup.roads
-    north = (lat - lat0) * KM_PER_DEGREE
-    east = (lon - lon0) * np.asarray(roads.km_per_lon)[city]
-    km = np.asarray(roads.circuity)[city] * np.sqrt(north * north + east * east)
-    seconds = (
-        np.asarray(roads.access_s)[city]
-        + np.minimum(km, NEAR_KM) * np.asarray(roads.near_s_per_km)[city]
-        + np.maximum(km - NEAR_KM, 0.0) * np.asarray(roads.far_s_per_km)[city]
-    )
-    return km, seconds
 
 
 @dataclass(frozen=True)
@@ -218,7 +204,8 @@ def _visit(setup: DaySetup, state: _Routes, go: Integers, order: Integers) -> _V
         else:
             clock[at] += state.fault_delay[route]
     city = orders.city[order]
-    km, seconds = _leg(setup, city, state.lat[go], state.lon[go], orders.lat[order], orders.lon[order])
+    km = leg_km(setup.roads, city, state.lat[go], state.lon[go], orders.lat[order], orders.lon[order])
+    seconds = leg_seconds(setup.roads, city, km)
     hour = np.minimum(clock // 3_600, 29)
     slow = today.travel[city, hour] * today.quarter[orders.quarter[order]]
     drive = np.floor(seconds * slow * state.pace[go] * doors.leg_noise[order] + 0.5).astype(np.int64)

@@ -23,7 +23,12 @@ CODE = {name: number for number, name in enumerate(OUTCOMES)}
 """Outcome of an attempt as a small number: 0 is delivered."""
 NEVER = 10**9
 """A second of the day that does not come."""
+DOOR_S, DOOR_PARCEL_S = 15.0, 34.0
+"""Median seconds at a house's door, and a parcel; with the buildings' mix 56, 92, 131 s as Amazon's stops."""
 AWAY_LOG_ODDS = 3.5
+OWN_PRESENCE_SHARE = 0.15
+"""Orders that meet another member of the household than the customer's other orders of the day (Changshu: two of three
+parcels share the fate of a failed one of the same day)."""
 WRONG_ADDRESS_FAILS = 0.5
 """Share of attempts at a wrong address that fail; the others cost search time."""
 OVERRUN_SHARE = 0.015
@@ -96,14 +101,19 @@ def draw_doors(world: World, orders: DayOrders) -> Doors:
     year, week, _ = day.isocalendar()
     away = uniforms(seed, "away", year, week, keys=who) < law.away_share * scenario.signal
     log_odds = np.where(away, np.maximum(log_odds, AWAY_LOG_ODDS), log_odds)
-    threshold = logit(chance("presence"))
+    # one door, one presence: orders of a customer on one day meet the same person, or nobody, but for a few
+    alone = chance("alone") < 1 - scenario.signal * (1 - OWN_PRESENCE_SHARE)
+    threshold = logit(np.where(alone, chance("presence alone"), uniforms(seed, "presence", day, keys=who)))
     table = habit_table(day.weekday())
     middle = ((orders.window_start_s + orders.window_end_s) // 7_200).astype(np.int64)
     strength = people.strength[who]
     contact, late_contact, failure_contact, contact_chance, late_chance = _contacts(world, orders)
     building = people.building[who]
     overrun = np.where(chance("overrun") < OVERRUN_SHARE, 3 + 4 * chance("overrun size"), 1.0)
-    service = (28 + 18 * orders.parcels) * np.exp(0.5 * normals(seed, "service", day, keys=count)) * overrun
+    service = (DOOR_S + DOOR_PARCEL_S * orders.parcels) * np.exp(
+        law.service_noise * normals(seed, "service", day, keys=count)
+    )
+    service *= overrun
     service *= people.service_factor[who] * (1 + scenario.signal * (SERVICE_FACTOR[building] - 1))
     house = building == 0
     safe = np.where(house, effects.safe_place_house_share, effects.safe_place_other_share)

@@ -46,7 +46,7 @@ class Crews:
 def draw_crews(world: World, day: date) -> Crews:
     """Fates of all drivers and vehicles on ``day``."""
     scenario, today, count = world.scenario, conditions_of(world, day), len(world.drivers)
-    seed, signal = scenario.seed, scenario.signal
+    seed = scenario.seed
     fleet = np.array([one.fleet for one in world.drivers], dtype=np.int64)
     fleets = scenario.fleets
 
@@ -68,7 +68,7 @@ def draw_crews(world: World, day: date) -> Crews:
     replaced = whole(seed, "replaced", day, keys=count, low=2_700, high=6_300)
     return Crews(
         pace=skill * mood,
-        service_pace=0.6 + 0.4 * (1 + signal * (skill - 1)),
+        service_pace=_service_pace(world, day, fleet),
         fault_s=np.where(faulty, fault, NEVER),
         fault_delay_s=whole(seed, "fault delay", day, keys=count, low=1_800, high=7_200),
         fault_ends=chance("fault end") >= REPAIRED_SHARE,
@@ -79,6 +79,19 @@ def draw_crews(world: World, day: date) -> Crews:
         limit_s=ends,
         break_s=own([one.break_s for one in fleets]).astype(np.int64),
     )
+
+
+def _service_pace(world: World, day: date, fleet: Integers) -> Floats:
+    """Factor on time at the door: the driver's own, the day's, and the fleet's pace to the half."""
+    scenario, count = world.scenario, len(world.drivers)
+    lasting = normals(scenario.seed, "service skill", keys=count)
+    passing = normals(scenario.seed, "service mood", day, keys=count)
+    own, daily, pace = (
+        np.array([getattr(one, name) for one in scenario.fleets])[fleet]
+        for name in ("service_spread", "service_day_spread", "pace")
+    )
+    pace = 1 + scenario.signal * (np.sqrt(pace * conditions_of(world, day).fleet_pace[fleet]) - 1)
+    return np.asarray(pace * np.exp(scenario.signal * own * lasting + daily * passing))
 
 
 @dataclass(frozen=True)

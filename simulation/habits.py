@@ -45,7 +45,7 @@ def habit_table(weekday: int) -> Floats:
         table[4] = 2.0
     table[2] = np.where(hours >= 17, 1.3, np.where(hours < 10, -0.9, 0.0))
     # everybody: a little harder early, clearly harder late (Changshu: 4.3, 3.5-4.0, then 11 % in the last slots)
-    table[:4] += np.where(hours < 9, 0.1, np.where(hours >= 19, 0.75, np.where(hours >= 18, 0.35, 0.0)))
+    table[:4] += np.where(hours < 9, 0.1, np.where(hours >= 19, 1.0, np.where(hours >= 18, 0.6, 0.0)))
     return table
 
 
@@ -82,7 +82,8 @@ def draw_rates(scenario: Scenario, business: np.ndarray) -> Rates:
     return Rates(
         rate=rate,
         log_odds=log_odds + _shift(log_odds, habit, strength, absent.mean()),
-        trouble=np.clip(rate * (1 - law.absent_share), 0, 0.9),
+        # refusals, locked gates and damage follow the customer to the half and chance to the other
+        trouble=np.clip((rate + rate.mean()) / 2 * (1 - law.absent_share), 0, 0.9),
         habit=habit,
         strength=strength,
     )

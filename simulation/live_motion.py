@@ -15,7 +15,7 @@ from simulation.habits import logit
 from simulation.live_parts import Clock, Route, Stop, Visit
 from simulation.live_state import Day
 from simulation.records import KIND
-from simulation.setup import LOADING_S, NEAR_KM, DaySetup
+from simulation.setup import LOADING_S, DaySetup
 from simulation.streams import uniforms
 from simulation.world import KM_PER_DEGREE
 
@@ -110,7 +110,7 @@ class MovingDay(Day):
         north = (lat - lat0) * KM_PER_DEGREE
         east = (lon - lon0) * roads.km_per_lon[city]
         km = roads.circuity[city] * sqrt(north * north + east * east)
-        near, far = min(km, NEAR_KM), max(km - NEAR_KM, 0.0)
+        near, far = min(km, roads.near_km[city]), max(km - roads.near_km[city], 0.0)
         return km, roads.access_s[city] + near * roads.near_s_per_km[city] + far * roads.far_s_per_km[city]
 
     def _arrive(self, payload: tuple[Route, Stop, int, int]) -> None:

@@ -29,10 +29,8 @@ class Roads:
     access_s: list[float]
     near_s_per_km: list[float]
     far_s_per_km: list[float]
+    near_km: list[float]
     km_per_lon: list[float]
-
-
-NEAR_KM = 5.0
 
 
 def roads_of(world: World) -> Roads:
@@ -43,6 +41,7 @@ def roads_of(world: World) -> Roads:
         [float(one.access_s) for one in laws],
         [3_600 / one.speed_kmh for one in laws],
         [3_600 / one.fast_kmh for one in laws],
+        [one.near_km for one in laws],
         world.places.km_per_lon.tolist(),
     )
 
@@ -112,7 +111,7 @@ def set_up(world: World, orders: DayOrders, plan: DayPlan, actions: Iterable[Act
     )
 
 
-def leg_km(world: World, roads: Roads, city: Integers, lat0: Floats, lon0: Floats, lat: Floats, lon: Floats) -> Floats:
+def leg_km(roads: Roads, city: Integers, lat0: Floats, lon0: Floats, lat: Floats, lon: Floats) -> Floats:
     """Road kilometres of legs inside cities."""
     north = (lat - lat0) * KM_PER_DEGREE
     east = (lon - lon0) * np.asarray(roads.km_per_lon)[city]
@@ -121,12 +120,11 @@ def leg_km(world: World, roads: Roads, city: Integers, lat0: Floats, lon0: Float
 
 def leg_seconds(roads: Roads, city: Integers, km: Floats) -> Floats:
     """Seconds of legs in ordinary traffic."""
-    near = np.minimum(km, NEAR_KM)
-    far = np.maximum(km - NEAR_KM, 0.0)
+    near = np.asarray(roads.near_km)[city]
     return (
         np.asarray(roads.access_s)[city]
-        + near * np.asarray(roads.near_s_per_km)[city]
-        + far * np.asarray(roads.far_s_per_km)[city]
+        + np.minimum(km, near) * np.asarray(roads.near_s_per_km)[city]
+        + np.maximum(km - near, 0.0) * np.asarray(roads.far_s_per_km)[city]
     )
 
 
@@ -139,7 +137,7 @@ def _nominal_arrivals(world: World, orders: DayOrders, plan: DayPlan, start: Int
     first = plan.offsets[:-1]
     before_lat[first], before_lon[first] = world.places.depot_lat[plan.depot], world.places.depot_lon[plan.depot]
     city = orders.city[plan.stops]
-    leg = leg_seconds(roads, city, leg_km(world, roads, city, before_lat, before_lon, lat, lon)) + 30
+    leg = leg_seconds(roads, city, leg_km(roads, city, before_lat, before_lon, lat, lon)) + 30
     told = np.empty(len(plan.stops), dtype=np.int64)
     clock = start.astype(np.float64)
     order = np.argsort(-plan.lengths, kind="stable")

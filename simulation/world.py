@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from simulation.habits import draw_rates
 from simulation.schema import Scenario
+from simulation.schema_city import CityPart
 from simulation.streams import Floats, Integers, normals, stream, uniforms
 
 ZONE_RESOLUTION = 8
 BUILDINGS = ("house", "flat", "gated", "office", "shop")
 KM_PER_DEGREE = 111.195
+STREET_KM = 0.3
 SERVICE_FACTOR = np.array([1.0, 1.3, 1.35, 1.5, 1.2])
 """Time at the door by building type, relative to a house; a declared assumption (lifts, gates, receptions)."""
 
@@ -134,7 +136,7 @@ def _places(scenario: Scenario) -> Places:
     for number, city in enumerate(scenario.cities):
         per_lon = KM_PER_DEGREE * float(np.cos(np.radians(city.latitude)))
         angle = 2 * np.pi * np.arange(city.depots) / city.depots + 0.4
-        reach = city.radius_km * 0.55
+        reach = city.radius_km * city.depot_distance
         lat.append(city.latitude + reach / KM_PER_DEGREE * np.sin(angle))
         lon.append(city.longitude + reach / per_lon * np.cos(angle))
         depot_city += [number] * city.depots
@@ -179,9 +181,7 @@ def _customers(scenario: Scenario, places: Places) -> Customers:
         local = pick(1 / (1 + 0.35 * np.arange(part.quarters)), chance("quarter")[mine])
         centres = stream(seed, "centres", part.name).normal(0, part.radius_km * 0.45, (part.quarters, 2))
         centres[0] *= 0.15
-        spread = part.radius_km * 0.16
-        east = centres[local, 0] + spread * bell("east")[mine]
-        north = centres[local, 1] + spread * bell("north")[mine]
+        east, north = _on_streets(seed, part, local, mine, centres)
         lat[mine] = np.round(part.latitude + north / KM_PER_DEGREE, 6)
         lon[mine] = np.round(part.longitude + east / places.km_per_lon[number], 6)
         quarter[mine] = first + local
@@ -194,7 +194,10 @@ def _customers(scenario: Scenario, places: Places) -> Customers:
     away[places.depot_city[None, :] != city[:, None]] = np.inf
     business = building >= BUILDINGS.index("office")
     rates = draw_rates(scenario, business)
-    appetite = np.exp(0.9 * bell("appetite"))
+    hard = np.concatenate(
+        [one.service_spread * normals(seed, "hard quarter", one.name, keys=one.quarters) for one in scenario.cities]
+    )
+    appetite = np.exp(scenario.demand.appetite_spread * bell("appetite"))
     return Customers(
         lat=lat,
         lon=lon,
@@ -211,9 +214,25 @@ def _customers(scenario: Scenario, places: Places) -> Customers:
         wrong_address=chance("wrong address") < law.wrong_address_share,
         contact=np.exp(scenario.signal * 0.8 * bell("contact")),
         answer=np.clip(law.answer_share + scenario.signal * 0.25 * bell("answer"), 0.02, 0.98),
-        service_factor=np.exp(scenario.signal * law.service_spread * bell("service")),
+        service_factor=np.exp(scenario.signal * (law.service_spread * bell("service") + hard[quarter])),
         cumulative_appetite=np.cumsum(appetite) / appetite.sum(),
     )
+
+
+def _on_streets(
+    seed: int, part: CityPart, quarter: Integers, customers: Integers, centres: Floats
+) -> tuple[Floats, Floats]:
+    """Kilometres east and north of the city's centre: along the streets of each customer's quarter."""
+    streets = np.maximum(1, np.bincount(quarter, minlength=part.quarters) // part.street_addresses)
+    chosen = np.floor(uniforms(seed, "customer", "street", keys=customers) * streets[quarter]).astype(np.int64)
+    key = quarter * 1_000_000 + chosen
+    spread = part.radius_km * 0.16
+    middle_east, middle_north = (spread * normals(seed, "street", side, part.name, keys=key) for side in (0, 1))
+    angle = np.pi * uniforms(seed, "street angle", part.name, keys=key)
+    along = STREET_KM * (uniforms(seed, "customer", "along", keys=customers) - 0.5)
+    across = 0.01 * normals(seed, "customer", "across", keys=customers)
+    east = centres[quarter, 0] + middle_east + along * np.cos(angle) - across * np.sin(angle)
+    return east, centres[quarter, 1] + middle_north + along * np.sin(angle) + across * np.cos(angle)
 
 
 def _drivers(scenario: Scenario, depots: int) -> tuple[Driver, ...]:
