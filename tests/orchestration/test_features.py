@@ -140,7 +140,7 @@ def test_features_of_raw_tables_cut_off_are_identical_to_the_bit(lakes, mart):
 @pytest.mark.slow
 def test_outcomes_known_by_a_cut_off_rest_on_nothing_later(lakes):
     whole, cut = (rows(lake, "fct_outcomes", "source, stop_id", "label_time") for lake in lakes)
-    assert len(whole) > 50 and whole["late"].any() and cut["late"].isna().any()
+    assert len(whole) > 50 and whole["late"].notna().any()  # none is late by the promises of then, all by later ones
     # rows that were corrected since carry a later label time; the others are as they were
     still = cut[cut["stop_id"].isin(whole["stop_id"])].reset_index(drop=True)
     assert_frame_equal(whole, still, check_exact=True)
