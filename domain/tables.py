@@ -612,6 +612,72 @@ COST_LEDGER = Table(
     ("service_date",),
 )
 
+INTERVENTIONS = Table(
+    "operation",
+    "interventions",
+    "What was decided about a risk: treated, held out at random or left, with the alternatives not taken",
+    "one decision on one order and risk",
+    (
+        _identifier("intervention_id", "Idempotency key"),
+        _identifier("source", "Mapping"),
+        SERVICE_DATE,
+        _identifier("order_id", "Order"),
+        _identifier("task", "Risk it is about: failed or late"),
+        _identifier("action", "Action, or none"),
+        Column("assigned", TEXT, "What the draw said", True, allowed=("treated", "holdout", "none")),
+        _moment("decided_at", "When", True),
+        Column("permission", TEXT, "Who must agree: auto, approve, customer"),
+        Column("agreed_by", TEXT, "Who agreed, where somebody had to (pseudonymous)"),
+        Column("probability", NUMBER, "Risk if nothing is done", minimum=0, maximum=1),
+        Column("efficacy", NUMBER, "Share of failures the action was believed to prevent", minimum=0, maximum=1),
+        _amount("failure_minor", "What a failure would cost"),
+        _amount("cost_minor", "What the action costs"),
+        Column("plan_delta_minor", INTEGER, "What it adds to the plan's cost"),
+        Column("net_value_minor", INTEGER, "Expected net value"),
+        Column(
+            "propensity", NUMBER, "Probability of being treated, given the order and the policy", minimum=0, maximum=1
+        ),
+        _amount("threshold_minor", "Least net value that the week's budget bore"),
+        Column("why", TEXT, "Reason in words", True),
+        Column("alternatives", JSON, "Actions considered with their net values, best first"),
+        Column("model_version", TEXT, "Model the risk is from"),
+        *BASIS,
+    ),
+    ("intervention_id",),
+    ("service_date",),
+)
+
+NOTIFICATIONS = Table(
+    "operation",
+    "notifications",
+    "What a customer was told, or was to be told and why it was held back; no personal data",
+    "one message decided or held back",
+    (
+        _identifier("notification_id", "Idempotency key"),
+        _identifier("source", "Mapping"),
+        SERVICE_DATE,
+        _identifier("order_id", "Order"),
+        Column("trigger", TEXT, "Why", True, allowed=tuple(codes.Trigger)),
+        Column("version", INTEGER, "Which time this trigger fired for the order, from 1", minimum=0),
+        _moment("decided_at", "When it was decided", True),
+        Column("channel", TEXT, "First channel; null: held back"),
+        Column("language", TEXT, "Language of the text"),
+        _moment("not_before", "Earliest moment it may go (quiet hours)"),
+        _moment("expires_at", "When it stops being true"),
+        _moment("interval_from", "Interval told"),
+        _moment("interval_until", "Interval told"),
+        Column("delay", BOOLEAN, "It tells of a start after the promise", True),
+        Column("held_because", TEXT, "Guard that held it back; null: it goes"),
+        Column("state", TEXT, "pending, delivered, dead or held", True),
+        _moment("sent_at", "When a channel accepted it"),
+        _amount("attempts", "Attempts to deliver it"),
+        _amount("cost_minor", "Price"),
+        *BASIS,
+    ),
+    ("notification_id",),
+    ("service_date",),
+)
+
 KPIS = Table(
     "operation",
     "kpis",
@@ -631,7 +697,17 @@ KPIS = Table(
     ("service_date",),
 )
 
-DERIVED_TABLES = (PREDICTIONS, PLANS, ROUTES, PLAN_STOPS, UNSERVED_ORDERS, COST_LEDGER, KPIS)
+DERIVED_TABLES = (
+    PREDICTIONS,
+    PLANS,
+    ROUTES,
+    PLAN_STOPS,
+    UNSERVED_ORDERS,
+    INTERVENTIONS,
+    NOTIFICATIONS,
+    COST_LEDGER,
+    KPIS,
+)
 
 TABLES: dict[str, Table] = {table.qualified_name: table for table in (*RAW_TABLES, *CONTROL_TABLES, *DERIVED_TABLES)}
 """Every table by qualified name."""
