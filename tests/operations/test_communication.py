@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.codes import EventType, Trigger
@@ -199,6 +199,7 @@ DAYS = st.lists(ANY_SIGHTING, max_size=25).map(lambda day: sorted(day, key=lambd
 
 
 @given(DAYS)
+@settings(max_examples=30, deadline=None)
 def test_a_replayed_day_decides_the_same_messages_under_different_keys_each(day):
     _, notices, held = fold(day)
     assert (notices, held) == fold(day)[1:]
@@ -208,6 +209,7 @@ def test_a_replayed_day_decides_the_same_messages_under_different_keys_each(day)
 
 
 @given(DAYS)
+@settings(max_examples=30, deadline=None)
 def test_guards_hold_on_any_day(day):
     told, notices, _ = fold(day)
     calm = [one for one in notices if one.trigger not in ("late_risk", "failed_with_options", "rescheduled")]
@@ -220,6 +222,7 @@ def test_guards_hold_on_any_day(day):
 
 
 @given(DAYS)
+@settings(max_examples=30, deadline=None)
 def test_every_text_of_any_day_passes_the_linter_in_every_language(day):
     for notice in fold(day)[1]:
         for language in languages():

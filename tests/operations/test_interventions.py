@@ -205,7 +205,7 @@ def test_the_holdout_is_random_seeded_and_logged():
 
 
 @given(st.lists(st.integers(0, 120), min_size=14, max_size=14), st.integers(0, 200), st.integers(0, 9))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_no_week_spends_more_than_its_budget(sizes, budget, seed):
     random, spent, taken = np.random.default_rng(seed), Spent(), []
     policy = Policy(weekly_budget=budget, explore=False)
