@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": "Plan one service date of a source",
     "outbox": "Messages decided, delivered, waiting and dead",
     "constraints": "The constraint types, their parameters and units",
+    "invoice": "What a contract says is owed; a carrier's invoice reconciled line by line",
     "bench": "Measure speed, memory and quality beside a baseline",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""

@@ -21,6 +21,8 @@ from solvers.waves.wave import Booleans, Integers, Requests, Sampler, Wave
 Routes = list[list[int]]
 MARGIN_S = 0.08
 """Kept back from each wave for what happens between searches."""
+OVERHEAD_S = 0.02
+"""What one future costs beyond its search."""
 
 
 def everything(wave: Wave, pool: Pool, seconds: float, seed: int = 0) -> Routes:
@@ -102,17 +104,17 @@ class Conditional:
             return np.ones(size, dtype=bool)
         generator = np.random.default_rng([seed, wave.left])
         begun = time.monotonic()
+        work = seconds * pool.size / self.rounds
+        futures = int(np.clip(round(work / self.scenario_s), self.fewest, self.most))
+        futures += -futures % pool.size
+        each = max(0.05, work / futures - OVERHEAD_S)
         go, hold = wave.must_go.copy(), np.zeros(size, dtype=bool)
         for number in range(self.rounds):
             ends = begun + seconds * (number + 1) / self.rounds
-            work = max(0.0, ends - time.monotonic()) * pool.size
-            futures = int(np.clip(round(work / self.scenario_s), self.fewest, self.most))
-            futures += -futures % pool.size
-            each = max(0.05, (work / futures) - 0.02)
             tasks = [self._future(wave, go, hold, sampler, generator, each, seed) for _ in range(futures)]
             votes = [
                 leaves(one, tasks[n], pool.travel_s, size, self.idle_goes)
-                for n, one in enumerate(pool.run(tasks, ends + 0.5))
+                for n, one in enumerate(pool.run(tasks, ends + each))
                 if one is not None and one.routes is not None
             ]
             if not votes:
