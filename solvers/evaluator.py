@@ -154,6 +154,7 @@ def transport_minor(vehicle: Vehicle, orders: Sequence[Order], times: Timing) ->
         parcels=sum(order.load.parcels for order in orders),
         distance_m=times.distance_m,
         duration_s=times.end_s - times.start_s,
+        driving_s=times.driving_s,
     )
 
 

@@ -112,10 +112,10 @@ class Order:
 class Tariff:
     """What a route of a vehicle costs; every price in minor units of one unit of work.
 
-    Hours are paid from departure to return; overtime is what exceeds ``overtime_after_s``. Steps make a price
-    piecewise: ``(from, price)`` is paid for each unit of the route from there on, instead of the price before
-    (``km_steps`` begin at metres, ``hour_steps`` at seconds, ``stop_steps`` and ``parcel_steps`` at a count). A
-    route costs ``minimum_minor`` at least.
+    Hours are paid from departure to return, driving hours for the legs alone; overtime is what exceeds
+    ``overtime_after_s``. Steps make a price piecewise: ``(from, price)`` is paid for each unit of the route from there
+    on, instead of the price before (``km_steps`` begin at metres, ``hour_steps`` at seconds, ``stop_steps`` and
+    ``parcel_steps`` at a count). A route costs ``minimum_minor`` at least.
     """
 
     per_route_minor: int = 0
@@ -130,6 +130,7 @@ class Tariff:
     stop_steps: tuple[tuple[int, int], ...] = ()
     parcel_steps: tuple[tuple[int, int], ...] = ()
     minimum_minor: int = 0
+    per_driving_hour_minor: int = 0
 
     @property
     def piecewise(self) -> bool:

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from solvers.clock import arrival_s
 from solvers.plan import Break, Reload
 from solvers.problem import LARGEST, PICKUP, Order, PlanningProblem, Travel, Vehicle
 from solvers.rests import BreakPolicy, Rests
+from solvers.timed import arrive, best_start
 
 __all__ = ["BreakPolicy", "Drive", "Stops", "Timing", "fits", "timing"]
 
@@ -45,6 +49,7 @@ class Drive:
     distance: Any
     breaks: tuple[BreakPolicy, ...] = ()
     timed: Travel | None = None
+    starts: npt.NDArray[np.int64] | None = None
     fixed_start_s: int | None = None
 
     @staticmethod
@@ -64,6 +69,7 @@ class Drive:
             travel.distance_m.item,
             breaks,
             travel if travel.timed else None,
+            np.array(travel.starts_s, dtype=np.int64) if travel.timed and not travel.smooth else None,
             fixed,
         )
 
@@ -71,6 +77,8 @@ class Drive:
         """Seconds from ``here`` to ``there`` when leaving at ``leaving_s``."""
         if self.timed is None:
             return int(self.duration(here, there))
+        if self.starts is not None:
+            return int(arrive(self.starts, self.timed.by_start_s, here, there, leaving_s)) - leaving_s
         return arrival_s(self.timed, here, there, leaving_s) - leaving_s
 
 
@@ -88,13 +96,55 @@ def timing(drive: Drive, stops: Stops) -> Timing | None:
     if drive.fixed_start_s is not None:
         if found.start_s != drive.fixed_start_s:
             return None
-    elif later > 0:
+        later = 0
+    elif drive.timed is not None:
+        later = _later_by_time_of_day(drive, stops, found)
+    if later > 0:
         shifted = _run(drive, stops, vehicle.start_s + later)
-        if shifted is not None and shifted[0].end_s <= found.end_s:
+        if shifted is not None and _shorter(drive, shifted[0], found):
             found = shifted[0]
     if vehicle.max_duration_s is not None and found.end_s - found.start_s > vehicle.max_duration_s:
         return None
     return found
+
+
+def _shorter(drive: Drive, one: Timing, other: Timing) -> bool:
+    """Whether leaving later pays: with steady legs it may not delay the end, with varying ones the duration counts."""
+    if drive.timed is None:
+        return one.end_s <= other.end_s
+    return one.end_s - one.start_s < other.end_s - other.start_s
+
+
+def _later_by_time_of_day(drive: Drive, stops: Stops, found: Timing) -> int:
+    """How much after the shift's start the departure with the shortest duration lies, travel times varying.
+
+    Exact for one trip of stops with one window each, no rests and travel times in steps; else a departure that does
+    without the wait at the first stop.
+    """
+    vehicle, travel = drive.vehicle, drive.timed
+    real = [order for order in stops if order is not None]
+    if travel is None or not real:
+        return 0
+    simple = len(real) == len(stops) and not drive.breaks and all(len(order.windows) <= 1 for order in real)
+    if not simple or drive.starts is None:
+        return max(0, found.start_s + found.services[0] - found.arrivals[0] - vehicle.start_s)
+    ends = [] if drive.end is None else [drive.end]
+    start = max(vehicle.start_s, _release(stops, 0))
+    back = [vehicle.end_s] * len(ends)
+    early = [start, *(order.windows[0].start_s if order.windows else 0 for order in real), *(0 for _ in ends)]
+    latest = (order.windows[0].end_s if order.windows else vehicle.end_s for order in real)
+    late = [vehicle.end_s, *(min(_expiry(vehicle, o), end) for o, end in zip(real, latest, strict=True)), *back]
+    places = [drive.depot, *(order.location for order in real), *ends]
+    service = [0, *(order.service_s for order in real), *(0 for _ in ends)]
+    vectors = (np.array(values, dtype=np.int64) for values in (places, early, late, service))
+    at, _ = best_start(drive.starts, travel.by_start_s, *vectors)
+    return int(at) - vehicle.start_s if at >= 0 else 0
+
+
+def _expiry(vehicle: Vehicle, order: Order) -> int:
+    """The latest start of service that every certification asked for outlasts."""
+    ends = (vehicle.certifications[code] - order.service_s for code in order.required_certifications)
+    return min(ends, default=LARGEST)
 
 
 def sooner(drive: Drive, stops: Stops, found: Timing, moments: Sequence[int]) -> list[Timing]:

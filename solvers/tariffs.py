@@ -21,10 +21,13 @@ def units_price(amount: int, price: int, steps: tuple[tuple[int, int], ...]) -> 
     return total + price * (amount - begun)
 
 
-def route_cost_minor(tariff: Tariff, *, stops: int, parcels: int, distance_m: int, duration_s: int) -> int:
+def route_cost_minor(
+    tariff: Tariff, *, stops: int, parcels: int, distance_m: int, duration_s: int, driving_s: int = 0
+) -> int:
     """Cost of a route with at least one stop; each component is rounded on its own, as on an invoice."""
     overtime_s = max(0, duration_s - tariff.overtime_after_s) if tariff.overtime_after_s is not None else 0
     overtime = divide_half_up(tariff.overtime_per_hour_minor * overtime_s, 3_600)
+    overtime += divide_half_up(tariff.per_driving_hour_minor * driving_s, 3_600)
     if not tariff.piecewise:
         return (
             tariff.per_route_minor

@@ -237,6 +237,7 @@ def _validate_vehicle(vehicle: Vehicle, depots: set[str]) -> None:
         "per_km_minor",
         "per_hour_minor",
         "overtime_per_hour_minor",
+        "per_driving_hour_minor",
         "minimum_minor",
     ):
         _amount(owner, f"tariff.{name}", getattr(tariff, name))

@@ -204,12 +204,13 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
         ready = max((o.release_s for v, o in zip(route.visits, visited, strict=True) if v.trip == trip), default=0)
         if gone < ready:
             yield Violation("release", where, f"trip {trip} leaves at {gone}, its last order is there at {ready}")
-    clock, here, metres, trip = route.start_s, depot, 0, 0
+    clock, here, metres, trip, driving = route.start_s, depot, 0, 0, 0
     for number, (visit, order) in enumerate(zip(route.visits, visited, strict=True)):
         at = f"{where}, order {order.order_id!r}"
         if visit.trip == trip + 1 and trip < len(route.reloads):
             reload = route.reloads[trip]
-            expected = clock + roads.seconds(vehicle, here, depot, clock)
+            leg_s = roads.seconds(vehicle, here, depot, clock)
+            expected, driving = clock + leg_s, driving + leg_s
             metres += roads.metres(vehicle, here, depot)
             if reload.arrival_s != expected + _rested(route, number, clock, reload.arrival_s):
                 yield Violation("time", at, f"is back to reload at {reload.arrival_s}, must be {expected}")
@@ -217,6 +218,7 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
                 yield Violation("time", at, f"reloads for less than {vehicle.reload_s} s")
             clock, here, trip = reload.departure_s, depot, visit.trip
         leg_s = roads.seconds(vehicle, here, order.location, clock)
+        driving += leg_s
         leg_m = roads.metres(vehicle, here, order.location)
         if (visit.leg_s, visit.leg_m) != (leg_s, leg_m):
             yield Violation("leg", at, f"leg is {visit.leg_m} m and {visit.leg_s} s, must be {leg_m} and {leg_s}")
@@ -235,7 +237,8 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
         clock, here, metres = visit.departure_s, order.location, metres + leg_m
     back = clock
     if end is not None:
-        back += roads.seconds(vehicle, here, end, clock)
+        leg_s = roads.seconds(vehicle, here, end, clock)
+        back, driving = back + leg_s, driving + leg_s
         metres += roads.metres(vehicle, here, end)
     back += _rested(route, len(visited), clock, route.end_s)
     if route.end_s != back:
@@ -246,7 +249,7 @@ def _check_times(  # noqa: PLR0912 - one pass along the route
         yield Violation("max_distance", where, f"drives {metres} m, may drive {vehicle.max_distance_m}")
     if vehicle.max_duration_s is not None and route.end_s - route.start_s > vehicle.max_duration_s:
         yield Violation("max_duration", where, f"takes {route.end_s - route.start_s} s, may {vehicle.max_duration_s}")
-    price = _price(vehicle, visited, metres, route.end_s - route.start_s)
+    price = _price(vehicle, visited, metres, route.end_s - route.start_s, driving)
     if route.cost_minor != price:
         yield Violation("cost", where, f"costs {route.cost_minor}, by its tariff {price}")
 
@@ -262,7 +265,7 @@ def _rested(route: Route, position: int, after: int, before: int) -> int:
     return total
 
 
-def _price(vehicle: Vehicle, visited: list[Order], metres: int, seconds: int) -> int:
+def _price(vehicle: Vehicle, visited: list[Order], metres: int, seconds: int, driving_s: int) -> int:
     """The tariff's price by exact fractions, each component rounded half up."""
     tariff = vehicle.tariff
     overtime = 0 if tariff.overtime_after_s is None else max(0, seconds - tariff.overtime_after_s)
@@ -274,6 +277,7 @@ def _price(vehicle: Vehicle, visited: list[Order], metres: int, seconds: int) ->
         _stepped(tariff.per_km_minor, tariff.km_steps, metres) / 1000,
         _stepped(tariff.per_hour_minor, tariff.hour_steps, seconds) / 3600,
         Fraction(tariff.overtime_per_hour_minor * overtime, 3600),
+        Fraction(tariff.per_driving_hour_minor * driving_s, 3600),
     )
     return max(tariff.minimum_minor, sum(int(component + Fraction(1, 2)) for component in components))
 

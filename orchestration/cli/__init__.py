@@ -12,6 +12,7 @@ COMMANDS = {
     "ingest": "Load a source into the lake, validated",
     "doctor": "Explain what is wrong with a mapping or its data",
     "evaluate": "Train on the past of a source and score its future",
+    "solve": "Solve a problem file: VRPLIB, Solomon, Li and Lim, MAMUT, VROOM or our JSON",
     "plan": "Plan one service date of a source",
     "outbox": "Messages decided, delivered, waiting and dead",
     "constraints": "The constraint types, their parameters and units",

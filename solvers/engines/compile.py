@@ -75,16 +75,18 @@ def compile_problem(evaluator: Evaluator, *, required: bool = True) -> Compiled:
             groups.setdefault(order.group, []).append(index)
     group_numbers = {name: number for number, name in enumerate(groups)}
     first = len(depot_ids)
-    dimensions = _dimensions(problem)
+    dimensions, counted = _dimensions(problem), _counts_stops(problem)
     clients = [
-        _client(pyvrp, order, first + n, latest, scale, required, dimensions, group_numbers.get(order.group))
+        _client(pyvrp, order, first + n, latest, scale, required, dimensions, group_numbers.get(order.group), counted)
         for n, order in enumerate(singles)
     ]
     shipments = []
     for n, pickup in enumerate(paired):
         at = first + len(singles) + 2 * n
         shipments.append(
-            _shipment(pyvrp, pickup, evaluator.orders[pickup.pickup_of], at, latest, scale, required, dimensions)
+            _shipment(
+                pyvrp, pickup, evaluator.orders[pickup.pickup_of], at, latest, scale, required, dimensions, counted
+            )
         )
     data = pyvrp.ProblemData(
         locations=[pyvrp.Location(0, 0) for _ in places],
@@ -111,6 +113,7 @@ def _scale(problem: PlanningProblem) -> int:
         v.tariff.per_km_minor % 1_000 == 0
         and v.tariff.per_hour_minor % 3_600 == 0
         and v.tariff.overtime_per_hour_minor % 3_600 == 0
+        and v.tariff.per_driving_hour_minor % 3_600 == 0
         for v in problem.vehicles
     )
     return 1 if whole else SCALE
@@ -128,6 +131,11 @@ def _dimensions(problem: PlanningProblem) -> list[int]:
         if limited and any(_load(order, dimension) for order in problem.orders):
             used.append(dimension)
     return used
+
+
+def _counts_stops(problem: PlanningProblem) -> bool:
+    """Whether the number of stops is a load dimension of its own."""
+    return any(vehicle.max_stops is not None for vehicle in problem.vehicles)
 
 
 def _load(order: Order, dimension: int) -> int:
@@ -154,6 +162,11 @@ def _prices(evaluator: Evaluator, vehicle: Vehicle, places: Integers, visited: l
     if vehicle.open_end:
         metres[:, :depots] = 0
     prices = metres * (tariff.per_km_minor * scale / 1_000)
+    if tariff.per_driving_hour_minor:
+        seconds = problem.travel_of(vehicle).duration_s[np.ix_(places, places)].astype(np.float64)
+        if vehicle.open_end:
+            seconds[:, :depots] = 0
+        prices += seconds * (tariff.per_driving_hour_minor * scale / 3_600)
     dear = min(DEAREST, scale * (10 * max((o.penalty_minor for o in visited), default=0) + 1_000_000))
     arrivals = np.zeros(len(places))
     for number, order in enumerate(visited):
@@ -186,19 +199,21 @@ def _client(
     required: bool,
     dimensions: list[int],
     group: int | None,
+    counted: bool,
 ) -> Any:
     early, late = _hull(order, latest)
-    amounts = [*(_load(order, dimension) for dimension in dimensions), 1]
-    nothing = [0] * (len(amounts) - 1)
+    amounts = [_load(order, dimension) for dimension in dimensions]
+    nothing = [0] * len(amounts)
+    one = [1] if counted else []
     return pyvrp.Client(
         at,
-        delivery=amounts if order.kind == DELIVERY else [*nothing, 1],
-        pickup=[*amounts[:-1], 0] if order.kind == PICKUP else [*nothing, 0],
+        delivery=[*(amounts if order.kind == DELIVERY else nothing), *one],
+        pickup=[*(amounts if order.kind == PICKUP else nothing), *(0 for _ in one)],
         service_duration=order.service_s,
         tw_early=early,
         tw_late=late,
         release_time=order.release_s,
-        prize=0 if group is not None and order.required else order.penalty_minor * scale,
+        prize=order.penalty_minor * scale,
         required=required and order.required and group is None,
         group=group,
     )
@@ -213,6 +228,7 @@ def _shipment(
     scale: int,
     required: bool,
     dimensions: list[int],
+    counted: bool,
 ) -> Any:
     pickup_window, delivery_window = _hull(pickup, latest), _hull(delivery, latest)
     return pyvrp.Shipment(
@@ -222,7 +238,7 @@ def _shipment(
         pickup.service_s,
         *delivery_window,
         delivery.service_s,
-        amount=[*(_load(pickup, dimension) for dimension in dimensions), 0],
+        amount=[*(_load(pickup, dimension) for dimension in dimensions), *([0] if counted else [])],
         prize=(pickup.penalty_minor + delivery.penalty_minor) * scale,
         required=required and delivery.required,
     )
@@ -239,6 +255,8 @@ def _vehicle_type(
     stops = vehicle.max_stops if vehicle.max_stops is not None else len(problem.orders)
     limits = vehicle.capacity.amounts()
     capacity = [limits[d] if d < len(limits) else LARGEST for d in _dimensions(problem)]
+    if _counts_stops(problem):
+        capacity.append(stops)
     start = depot_ids.index(vehicle.depot_id)
     end = start if vehicle.open_end else depot_ids.index(vehicle.end_depot_id or vehicle.depot_id)
     more: dict[str, Any] = {}
@@ -250,7 +268,7 @@ def _vehicle_type(
         more["max_distance"] = vehicle.max_distance_m * tariff.per_km_minor * scale // 1_000
     return pyvrp.VehicleType(
         count,
-        capacity=[*capacity, stops],
+        capacity=capacity,
         start_depot=start,
         end_depot=end,
         fixed_cost=tariff.per_route_minor * scale,

@@ -102,6 +102,8 @@ class _Core:
         while any(worker.task for worker in self.team):
             for worker in self._answering():
                 answer = worker.answer()
+                if answer.error:
+                    self.say(f"PyVRP: {answer.error}")
                 if answer.sequences is not None and answer.cost < cost:
                     best, cost = answer.sequences, answer.cost
         return best
@@ -118,7 +120,7 @@ class _Core:
                     continue
                 self.busy -= set(worker.payload or ())
                 worker.restart()
-        return [given[one] for one in ready]  # type: ignore[index]
+        return [given[one] for one in ready]
 
     def run(self, seed: int, initial: Sequences | None) -> Sequences | None:
         """Search until the deadline."""

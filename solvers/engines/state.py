@@ -381,7 +381,8 @@ class State:
                 if after is not None:
                     metres += drive.distance(at, after) - drive.distance(before, after)
                     seconds += drive.duration(at, after) - drive.duration(before, after)
-                price = (tariff.per_km_minor * metres) // 1_000 + (tariff.per_hour_minor * seconds) // 3_600
+                price = (tariff.per_km_minor * metres) // 1_000
+                price += ((tariff.per_hour_minor + tariff.per_driving_hour_minor) * seconds) // 3_600
                 if not tour.stops:
                     price += tariff.per_route_minor
                 found.append((price, tour, position, 0))

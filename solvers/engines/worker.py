@@ -7,7 +7,9 @@ from outside, answers both. Matrices reach it as files mapped into memory, so th
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,16 +45,27 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """``sequences`` is None where nothing feasible, or nothing better than ``initial``, was found."""
+    """``sequences`` is None where nothing feasible, or nothing better than ``initial``, was found.
+
+    ``error``: what went wrong in the process, in one line.
+    """
 
     sequences: Sequences | None
     cost: float
+    error: str = ""
 
 
 class SharedProblem:
     """A problem whose matrices lie in files of a temporary folder, for processes to map."""
 
     def __init__(self, problem: PlanningProblem) -> None:
+        self.forks = can_fork()
+        self.own = replace(problem, rules=pair_rules(problem.rules), locks=())
+        if self.forks:
+            import pyvrp  # noqa: F401 - so that no child has to import it
+
+            self.fields: dict[str, Any] = {"orders": problem.orders}
+            return
         self.folder = tempfile.TemporaryDirectory(prefix="fivefold-")
         files: dict[int, str] = {}
 
@@ -79,11 +92,19 @@ class SharedProblem:
 
     def message(self) -> dict[str, Any]:
         """What a process needs to build the problem."""
+        if self.forks:
+            return {"problem": self.own}
         return {"travel": self.travel, "profiles": self.profiles, **self.fields}
 
     def close(self) -> None:
         """Remove the files."""
-        self.folder.cleanup()
+        if not self.forks:
+            self.folder.cleanup()
+
+
+def can_fork() -> bool:
+    """Whether a child may be forked: instantly there and sharing all memory, but safe only beside no other thread."""
+    return sys.platform == "linux" and threading.active_count() == 1
 
 
 def pair_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
@@ -94,6 +115,8 @@ def pair_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 
 def _load(message: Mapping[str, Any]) -> PlanningProblem:
+    if "problem" in message:
+        return message["problem"]
     files: dict[str, Any] = {}
 
     def mapped(name: str) -> Any:
@@ -126,7 +149,8 @@ class Worker:
         self._start()
 
     def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        forks = self.shared.forks
+        context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, child = context.Pipe()
         self.process = context.Process(target=_serve, args=(child, self.shared.message()), daemon=True)
         self.process.start()
@@ -138,7 +162,7 @@ class Worker:
         self.task, self.payload = task, payload
         size = len(self.shared.fields["orders"]) if task.orders is None else len(task.orders)
         # a process that has just been started imports and reads first; large problems take seconds to compile
-        slow = (8.0 if self.fresh else 0.0) + 0.003 * size
+        slow = (8.0 if self.fresh and not self.shared.forks else 0.0) + 0.003 * size
         self.fresh = False
         self.due = time.monotonic() + task.seconds + GRACE_S + slow if task.iterations is None else float("inf")
         self.connection.send(task)
@@ -178,8 +202,9 @@ def _serve(connection: Connection, message: Mapping[str, Any]) -> None:
         started = time.perf_counter()
         try:
             answer = _solve(problem, by_order, by_vehicle, whole, task, started)
-        except Exception:
-            answer = Answer(None, float("inf"))
+        except Exception as error:
+            # whatever PyVRP raises ends this task, not the plan: others go on and the fallback stands ready
+            answer = Answer(None, float("inf"), f"{type(error).__name__}: {error}")
         connection.send(answer)
 
 

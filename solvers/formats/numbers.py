@@ -1,0 +1,53 @@
+"""Real numbers of benchmark files as integers, by the conventions their results are published in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Convention:
+    """``integers`` makes numbers whole; ``scale`` of ours make one of the file's."""
+
+    scale: int
+    integers: Callable[[Any], Integers]
+
+
+def _scaled(factor: int, rounding: Callable[[Any], Any]) -> Callable[[Any], Integers]:
+    def integers(values: Any) -> Integers:
+        return np.asarray(rounding(np.asarray(values, dtype=np.float64) * factor)).astype(np.int64)
+
+    return integers
+
+
+CONVENTIONS = {
+    "dimacs": Convention(10, _scaled(10, np.trunc)),
+    "exact": Convention(1_000, _scaled(1_000, np.round)),
+    "round": Convention(1, _scaled(1, np.round)),
+    "trunc": Convention(1, _scaled(1, np.trunc)),
+    "ceil": Convention(10_000, _scaled(10_000, np.ceil)),
+}
+"""``dimacs``: truncated to one decimal (Solomon, Homberger, PyVRP's VRPTW sets); ``exact``: rounded to three (MDVRPTW,
+HFVRP, SDVRPTW); ``round``, ``trunc``: whole (CVRPLIB); ``ceil``: up to four decimals, so that what is feasible here is
+feasible in real numbers (Li and Lim)."""
+
+ROWS = 512
+
+
+def euclidean(places: npt.NDArray[np.float64], convention: Convention) -> Integers:
+    """Square matrix of straight distances, 32-bit where they fit; rows in blocks, so 10,000 places stay below 1 GB."""
+    span = float(np.hypot(*np.ptp(places, axis=0))) * convention.scale if len(places) else 0.0
+    kind = np.int32 if span < 2**30 else np.int64
+    matrix = np.empty((len(places), len(places)), dtype=kind)
+    for start in range(0, len(places), ROWS):
+        block = places[start : start + ROWS]
+        gap = block[:, None, :] - places[None, :, :]
+        matrix[start : start + ROWS] = convention.integers(np.sqrt((gap**2).sum(axis=2)))
+    return matrix
