@@ -375,6 +375,29 @@ WEATHER = Table(
     ("source", "depot_id", "target_time", "event_time"),
 )
 
+INVOICES = Table(
+    "raw",
+    "invoices",
+    "What fleets asked for, line by line",
+    "one line of one invoice",
+    (
+        _identifier("invoice_id", "Invoice"),
+        _identifier("line_id", "Line within the invoice"),
+        SERVICE_DATE,
+        _identifier("fleet_id", "Fleet that asks"),
+        Column("route_id", TEXT, "Route; null: the whole fleet"),
+        Column("component", TEXT, "What is paid for", required=True, allowed=tuple(codes.TariffComponent)),
+        Column("quantity", NUMBER, "How many units", minimum=0),
+        _amount("unit_price_minor", "Price of one unit, minor units"),
+        Column("amount_minor", INTEGER, "Minor units; a credit is negative", required=True),
+        Column("currency", TEXT, "ISO 4217", required=True),
+        EVENT_TIME,
+        *ORIGIN,
+    ),
+    ("source", "invoice_id", "line_id"),
+    ("service_date",),
+)
+
 RAW_TABLES = (
     DEPOTS,
     FLEETS,
@@ -388,6 +411,7 @@ RAW_TABLES = (
     CONSTRAINTS,
     TRAVEL_OBSERVATIONS,
     WEATHER,
+    INVOICES,
 )
 
 INGESTED_FILES = Table(

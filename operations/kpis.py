@@ -98,32 +98,42 @@ def daily_kpis(
 
 
 class _Table:
-    """Collects rows: a frame with a numerator and a denominator an item, summed by every segment it knows."""
+    """Collects items with a numerator and a denominator, and sums them by every segment they know, all KPIs at once."""
 
     def __init__(self) -> None:
+        self.items: list[pd.DataFrame] = []
         self.parts: list[pd.DataFrame] = []
+        """Rows that are not sums, in the columns of ``rows``."""
 
     def add(self, kpi: str, items: pd.DataFrame, numerator: str, denominator: str | int) -> None:
         if items.empty:
             return
-        top = items[numerator].astype(float)
-        bottom = items[denominator].astype(float) if isinstance(denominator, str) else float(denominator)
-        frame = items.assign(numerator=top, denominator=bottom)
-        self.total(kpi, "all", pd.Series("all", index=frame.index), frame)
+        columns: dict[str, Any] = {
+            "kpi": kpi,
+            "numerator": items[numerator].to_numpy(dtype=float, na_value=np.nan),
+            "denominator": items[denominator].to_numpy(dtype=float, na_value=np.nan)
+            if isinstance(denominator, str)
+            else float(denominator),
+        }
         for kind, column in SEGMENTS.items():
-            if column in frame.columns:
-                self.total(kpi, kind, frame[column], frame)
-
-    def total(self, kpi: str, kind: str, segment: pd.Series, frame: pd.DataFrame) -> None:
-        known = segment.notna()
-        sums = frame.loc[known, ["numerator", "denominator"]].groupby(segment[known].astype(str)).sum()
-        self.parts.append(sums.rename_axis("segment").reset_index().assign(kpi=kpi, segment_kind=kind))
+            if column in items.columns:
+                columns[kind] = items[column].to_numpy(dtype=object)
+        self.items.append(pd.DataFrame(columns, index=range(len(items))))
 
     def rows(self) -> pd.DataFrame:
-        if not self.parts:
-            return pd.DataFrame(columns=["kpi", "segment_kind", "segment", "numerator", "denominator"])
         order = ["kpi", "segment_kind", "segment"]
-        return pd.concat(self.parts, ignore_index=True).sort_values(order, ignore_index=True)
+        parts = list(self.parts)
+        if self.items:
+            items = pd.concat(self.items, ignore_index=True).assign(all="all")
+            for kind in ("all", *SEGMENTS):
+                if kind not in items.columns:
+                    continue
+                known = items[items[kind].notna()]
+                sums = known.groupby(["kpi", known[kind].astype(str)])[["numerator", "denominator"]].sum()
+                parts.append(sums.rename_axis(["kpi", "segment"]).reset_index().assign(segment_kind=kind))
+        if not parts:
+            return pd.DataFrame(columns=[*order, "numerator", "denominator"])
+        return pd.concat(parts, ignore_index=True).sort_values(order, ignore_index=True)
 
 
 def _stops(outcomes: pd.DataFrame, orders: pd.DataFrame, timezone: str) -> pd.DataFrame:

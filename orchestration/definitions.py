@@ -21,7 +21,7 @@ nightly = dg.define_asset_job(
 )
 account = dg.define_asset_job(
     "account",
-    selection=dg.AssetSelection.groups("features"),
+    selection=dg.AssetSelection.groups("features", "operation"),
     partitions_def=SERVICE_DAYS,
     tags={"fivefold/kind": "account"},
     executor_def=dg.in_process_executor,

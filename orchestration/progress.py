@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
+
+COUNTED = re.compile(r"\b(\d+) of (\d+) ")
+TAIL_BYTES = 2_000
 
 
 class Steps:
@@ -25,6 +31,8 @@ class Steps:
         self._progress: Any = None
         self._console: Any = None
         self._task: Any = None
+        self._over = threading.Event()
+        self._mark: tuple[str, ...] = ()
 
     def __enter__(self) -> Steps:
         from rich.console import Console
@@ -44,6 +52,7 @@ class Steps:
             self._progress = Progress(*columns, console=self._console, transient=True)
             self._progress.start()
             self._task = self._progress.add_task("", total=self.total)
+            threading.Thread(target=self._follow, daemon=True).start()
         return self
 
     def __call__(self, title: str) -> None:
@@ -56,6 +65,21 @@ class Steps:
         else:
             self._console.print(f"[{time.monotonic() - self._began:6.1f} s] {self.number}/{self.total} {title}")
 
+    def detail(self, text: str) -> None:
+        """What the step is at; shown beside it on a terminal, nowhere else."""
+        if self._progress is not None:
+            self._progress.update(self._task, description=f"{self._title} [dim]{text}[/dim]")
+
+    def _follow(self) -> None:
+        """Show how far a child process says it is (dbt: ``12 of 49``), read from the end of the log."""
+        while not self._over.wait(0.5):
+            with contextlib.suppress(OSError), self.log.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+                marks = COUNTED.findall(file.read().decode("utf-8", "replace"))
+                if marks and marks[-1] != self._mark:
+                    self._mark = marks[-1]
+                    self.detail(" of ".join(self._mark))
+
     def note(self, text: str) -> None:
         """A line under the step that runs."""
         self._console.print(f"             {text}")
@@ -66,6 +90,7 @@ class Steps:
             self._console.print(f"[green]✓[/green] {self._title} [dim]{seconds:.1f} s[/dim]")
 
     def __exit__(self, kind: object, *_: object) -> None:
+        self._over.set()
         if kind is None:
             self._finish()
         if self._progress is not None:

@@ -12,7 +12,7 @@ from orchestration import settings
 from orchestration.dagster_home import prepare_dagster_home
 from orchestration.progress import Steps
 
-DEMO_STEPS = 9
+DEMO_STEPS = 10
 
 
 def run_demo(home: Path, steps: Steps) -> dict[str, Any]:
@@ -27,15 +27,15 @@ def run_demo(home: Path, steps: Steps) -> dict[str, Any]:
 
     city, landing = City(load_scenario()), home / "landing" / "demo"
     first, day = settings.FIRST_DAY, settings.planned_day()
-    steps(f"the city plays {settings.HISTORY_DAYS} days from {first}")
-    write_landing(city, landing, first, settings.HISTORY_DAYS)
+    steps(f"a month of history: the city plays {settings.HISTORY_DAYS} days from {first}")
+    write_landing(city, landing, first, settings.HISTORY_DAYS, progress=lambda one: steps.detail(str(one)))
     write_tables(landing, day.isoformat(), city.day_before(day))
     materialise(["ingestion"], None, steps, "ingest and validate (Great Expectations)")
     materialise(["features"], (first, day), steps, "features as of each cut-off (dbt)")
     materialise(["learning"], None, steps, "train the predictors (LightGBM, River)")
     materialise(["prediction"], (day, day), steps, f"predict {day}")
     materialise(["planning"], (day, day), steps, f"plan {day} for all fleets")
-    return _play_and_account(home, city, day, landing, steps)
+    return _play_and_account(home, city, first, day, landing, steps)
 
 
 def materialise(groups: list[str], days: tuple[date, date] | None, steps: Steps, title: str) -> None:
@@ -79,8 +79,9 @@ def _reason(result: Any) -> str:
     return "the run failed"
 
 
-def _play_and_account(home: Path, city: Any, day: Any, landing: Path, steps: Steps) -> dict[str, Any]:
+def _play_and_account(home: Path, city: Any, first: date, day: date, landing: Path, steps: Steps) -> dict[str, Any]:
     from orchestration.lake import Lake
+    from orchestration.report import write_day_report
     from simulation.landing import write_tables
 
     with Lake.open(home) as lake:
@@ -91,43 +92,66 @@ def _play_and_account(home: Path, city: Any, day: Any, landing: Path, steps: Ste
             [day],
         )
     steps(f"the city runs {day} by the plan")
-    write_tables(landing, f"{day.isoformat()}-played", {"delivery_events": city.play(day, stops)})
+    played = city.play_day(day, stops)
+    outcome = {"delivery_events": played.events, "invoices": played.invoices}
+    write_tables(landing, f"{day.isoformat()}-played", outcome)
     materialise(["ingestion"], None, steps, "ingest the outcomes")
-    materialise(["features"], (day, day), steps, "outcomes into features")
+    materialise(["features"], (day, day), steps, "outcomes into features: history for the next morning")
+    materialise(["operation"], (first, day), steps, "cost ledger and KPIs")
     with Lake.open(home) as lake:
-        plans = lake.query("select * from plan.plans where source = 'demo' and service_date = ?", [day])
-        fleets = lake.query(
-            "select fleet_kind, count(*) as routes, cast(sum(stops) as bigint) as stops, "
-            "cast(sum(cost_minor) as bigint) as cost_minor "
-            "from plan.routes where source = 'demo' and service_date = ? group by 1 order by 1",
-            [day],
-        )
-        outcome = lake.query(
-            "select count(*) as attempts, count(*) filter (where outcome = 'delivered') as delivered, "
-            "count(*) filter (where late) as late from marts.fct_outcomes where source = 'demo' and service_date = ?",
-            [day],
-        ).iloc[0]
-        eta = lake.query(
-            "select avg(cast(outcomes.arrived_at between stops.eta_p10 and stops.eta_p90 as integer)) as coverage "
-            "from plan.plan_stops as stops join marts.fct_outcomes as outcomes using (source, order_id) "
-            "where stops.source = 'demo' and stops.service_date = ? and stops.eta_p10 is not null",
-            [day],
-        ).iloc[0]
-    delivered = int(outcome["delivered"])
-    transport = int(plans["transport_minor"].sum())
+        page = write_day_report(lake, "demo", day, home / "reports")
+        return {**summary(lake, day), "models": _scores(), "report": str(page)}
+
+
+def summary(lake: Any, day: date) -> dict[str, Any]:
+    """What the demo tells about its planned day: the plan by fleet, and what came of it."""
+    key = ["demo", day]
+    plans = lake.query("select * from plan.plans where source = ? and service_date = ?", key)
+    fleets = lake.query(
+        "select fleet_kind, count(*) as routes, cast(sum(stops) as bigint) as stops, "
+        "round(sum(distance_m) / 1000, 1) as km, cast(sum(cost_minor) as bigint) as cost_minor "
+        "from plan.routes where source = ? and service_date = ? group by 1 order by 1",
+        key,
+    )
+    outcome = lake.query(
+        "select count(*) as attempts, count(*) filter (where outcome = 'delivered') as delivered, "
+        "count(*) filter (where late) as late from marts.fct_outcomes where source = ? and service_date = ?",
+        key,
+    ).iloc[0]
+    kpis = lake.query(
+        "select kpi, numerator / denominator as ratio from operation.kpis "
+        "where source = ? and service_date = ? and segment_kind = 'all' and denominator > 0 order by kpi",
+        key,
+    )
     return {
         "date": day.isoformat(),
         "served": int(plans["served"].sum()),
         "unserved": int(plans["unserved"].sum()),
         "cost_minor": int(plans["cost_minor"].sum()),
+        "currency": str(plans["currency"].iloc[0]),
+        "km": round(float(plans["distance_m"].sum()) / 1_000, 3),
+        "vehicles": int(plans["routes"].sum()),
         "verified": bool(plans["verified"].all()),
         "fleets": fleets.to_dict("records"),
         "attempts": int(outcome["attempts"]),
-        "delivered": delivered,
-        "first_attempt_rate": delivered / max(1, int(outcome["attempts"])),
+        "delivered": int(outcome["delivered"]),
         "late": int(outcome["late"]),
-        "eta_coverage_80": None if eta["coverage"] != eta["coverage"] else float(eta["coverage"]),
-        "transport_per_delivery_minor": round(transport / max(1, delivered)),
-        "plan": str(home / "reports" / f"plan-demo-{day}.csv"),
-        "report": str(home / "reports" / f"report-demo-{day}.html"),
+        "kpis": {row.kpi: float(row.ratio) for row in kpis.itertuples()},
+        "plan": str(lake.home / "reports" / f"plan-demo-{day}.csv"),
     }
+
+
+def _scores() -> dict[str, dict[str, float]]:
+    """How well each predictor did on outcomes it had not seen, as its newest materialisation recorded it."""
+    import dagster as dg
+
+    scores: dict[str, dict[str, float]] = {}
+    for task in ("failed", "late", "eta"):
+        event = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey(f"{task}_model"))
+        if event is not None and (materialisation := event.asset_materialization) is not None:
+            scores[task] = {
+                name: value.value
+                for name, value in materialisation.metadata.items()
+                if isinstance(value.value, int | float) and not isinstance(value.value, bool)
+            }
+    return scores

@@ -10,8 +10,19 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
 from orchestration.assets.learning import eta_model, failed_model, late_model  # noqa: E402
+from orchestration.assets.operation import cost_ledger, daily_kpis  # noqa: E402
 from orchestration.assets.planning import daily_plan  # noqa: E402
 from orchestration.assets.prediction import predictions  # noqa: E402
 
-ASSETS = [raw_tables, feature_models, failed_model, late_model, eta_model, predictions, daily_plan]
+ASSETS = [
+    raw_tables,
+    feature_models,
+    failed_model,
+    late_model,
+    eta_model,
+    predictions,
+    daily_plan,
+    cost_ledger,
+    daily_kpis,
+]
 RESOURCES = {"dbt": dbt_resource()}

@@ -14,7 +14,8 @@ SERVICE_DAYS = dg.DailyPartitionsDefinition(
 """A partition is a service date in the depots' zone; the future is there because tomorrow is planned today."""
 BY_MONTH = dg.BackfillPolicy.multi_run(max_partitions_per_run=31)
 """The one backfill policy: a month a run, because a run's start costs more than a day's rows."""
-RETRY_CRASHES = dg.RetryPolicy(max_retries=1, delay=5)
+# No step has a retry policy: Dagster would retry mistakes with it too. A run whose process died is retried once by the
+# daemon (``run_retries`` of dagster.yaml).
 LAKE_POOL = "lake_writers"
 """Pool of the steps that write much: a limit set in the UI keeps backfills from starving the nightly plan."""
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from domain.tables import RAW_TABLES
 from orchestration import settings
-from orchestration.assets.common import LAKE_POOL, RETRY_CRASHES, markdown_table, open_lake
+from orchestration.assets.common import LAKE_POOL, markdown_table, open_lake
 
 ACCOUNTED, EXPECTATIONS = "every_row_accounted_for", "great_expectations"
 
@@ -40,7 +40,6 @@ ACCOUNTED, EXPECTATIONS = "every_row_accounted_for", "great_expectations"
             ),
         )
     ],
-    retry_policy=RETRY_CRASHES,
     pool=LAKE_POOL,
 )
 def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:

@@ -1,11 +1,19 @@
 """The plan of a service date over all fleets, and the page that shows it."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 
 from orchestration import settings
-from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake, picture
+from orchestration.assets.common import (
+    BY_MONTH,
+    LAKE_POOL,
+    SERVICE_DAYS,
+    markdown_table,
+    open_lake,
+    picture,
+)
+from orchestration.assets.freshness import EVENING_BEFORE
 
 
 @dg.asset(
@@ -15,9 +23,7 @@ from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, markd
     backfill_policy=BY_MONTH,
     kinds={"python"},
     pool=LAKE_POOL,
-    freshness_policy=dg.FreshnessPolicy.cron(
-        deadline_cron="0 23 * * *", lower_bound_delta=timedelta(hours=3), timezone=settings.timezone()
-    ),
+    freshness_policy=EVENING_BEFORE,
     check_specs=[
         dg.AssetCheckSpec(
             "verified",

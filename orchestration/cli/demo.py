@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,66 +54,42 @@ def _real(source: str, seconds: float, data: Path | None, home: Path) -> dict[st
         }
         if plans:
             steps("plan every day for all fleets, and verify it")
-            result["days"] = _plan_days(lake, source, seconds, home, steps)
+            result.update(_plan_days(lake, source, seconds, home, steps))
         if learns:
             steps("train on the past, score the future")
             result["evaluation"] = evaluate_source(lake, mapping)
     return result
 
 
-def _plan_days(lake: Any, source: str, seconds: float, home: Path, steps: Any) -> list[dict[str, Any]]:
-    from orchestration.planning import plan_day, publish
+def _plan_days(lake: Any, source: str, seconds: float, home: Path, steps: Any) -> dict[str, Any]:
+    from orchestration.planning import plan_day, publish, service_dates
     from orchestration.report import write_day_report
 
-    days = []
-    dates = lake.query("select distinct service_date as day from raw.orders where source = ? order by 1", [source])
-    for day in dates["day"]:
+    days: list[dict[str, Any]] = []
+    reasons: Counter[str] = Counter()
+    currency = ""
+    dates = service_dates(lake, source)
+    for number, day in enumerate(dates):
+        steps.detail(f"{day}, {number + 1} of {len(dates)}")
         planned = plan_day(lake, source, day, seconds=seconds)
         publish(lake, planned)
         path = planned.write_csv(home / "reports" / f"plan-{source}-{day}.csv")
         page = write_day_report(lake, source, day, home / "reports")
         metadata = planned.metadata
+        currency = metadata["currency"]
+        reasons.update(str(one.reason) for one in planned.plan.unserved)
         days.append({**{key: metadata[key] for key in PLAN_KEYS}, "plan": str(path), "report": str(page)})
         steps.note(
-            f"{day}: {metadata['served']} served, {metadata['unserved']} unserved, {metadata['km']:.0f} km, "
+            f"{day}: {metadata['served']} served, {metadata['unserved']} unserved, {metadata['km']:,.0f} km, "
             f"{metadata['vehicles']} vehicles"
         )
-    return days
+    return {"days": days, "currency": currency, "unserved_reasons": dict(reasons)}
 
 
 def _show(result: dict[str, Any], home: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from orchestration.cli.summary import show_demo
 
-    console = Console(highlight=False)
-    for title, rows in (("Fleets", result.get("fleets")), ("Days", result.get("days"))):
-        if not rows:
-            continue
-        names = [name for name in rows[0] if name not in {"plan", "report"}]
-        table = Table(title=title, title_justify="left", title_style="bold")
-        for name in names:
-            table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
-        for row in rows:
-            table.add_row(*(_text(row[name]) for name in names))
-        console.print(table)
-    values = {**result, **(result.get("evaluation") or {})}
-    table = Table(show_header=False, box=None)
-    for name, value in values.items():
-        if not isinstance(value, dict | list):
-            table.add_row(name.replace("_", " "), _text(value))
-    console.print(table)
-    page = result.get("report") or (result["days"][0]["report"] if result.get("days") else None)
-    if page:
-        console.print(f"\nThe page of the planned day: [bold]{Path(page).as_uri()}[/bold]", soft_wrap=True)
-    console.print(f"The Dagster UI:              [bold]fivefold --home {home} ui[/bold]", soft_wrap=True)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.3f}" if isinstance(value, float) else str(value)
+    show_demo(result, home)
 
 
 command = click.option("--source", default="demo", show_default=True, help="Mapping to run.")(command)

@@ -30,15 +30,25 @@ def command(source: str, train_until: datetime | None, predictions: Path | None,
 
     def show() -> None:
         from rich.console import Console
-        from rich.table import Table
 
-        keys = [key for key, value in result.items() if isinstance(value, float)]
-        table = Table("model", *keys, title=f"{source}: {result['name']}")
-        for name, scores in {"fivefold": result, **result["baselines"]}.items():
-            table.add_row(name, *(f"{scores[key]:.4g}" if scores.get(key) is not None else "" for key in keys))
-        Console().print(table)
+        show_scores(Console(highlight=False), source, result)
 
     return result, show
+
+
+def show_scores(console: Any, source: str, result: dict[str, Any]) -> None:
+    """Print an evaluation: ours in the first line, each baseline below it, a measure a column."""
+    from rich import box
+    from rich.table import Table
+
+    keys = [key for key, value in result.items() if isinstance(value, float)]
+    title = f"{source}: {result['name']}"
+    table = Table("model", box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for key in keys:
+        table.add_column(key.replace("_", " "), justify="right")
+    for name, scores in {"fivefold": result, **result["baselines"]}.items():
+        table.add_row(name, *(f"{scores[key]:.4g}" if scores.get(key) is not None else "" for key in keys))
+    console.print(table)
 
 
 command = click.argument("source")(command)

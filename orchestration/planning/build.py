@@ -7,6 +7,7 @@ from datetime import datetime, time
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from domain.codes import TariffComponent
@@ -21,6 +22,9 @@ FAILURE_COST_MINOR = 1_720
 UNSERVED_PENALTY_MINOR = 25_000
 """What leaving an order for another day costs (refund, goodwill, the second handling). FIVEFOLD_UNSERVED_PENALTY."""
 DEFAULT_SERVICE_S = 180
+PLACE_DIGITS = 5
+"""Decimals of a degree (about a metre) by which two positions are the same place."""
+Numbers = npt.NDArray[np.float64]
 
 
 def _setting(name: str, default: int) -> int:
@@ -68,7 +72,30 @@ def _travel(day: DayInputs, depots: pd.DataFrame) -> Travel:
         return osrm_matrices(url, lat, lon)
     seen = day.travel
     columns = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
-    return fit_travel(*(seen[name].to_numpy(dtype=float, na_value=np.nan) for name in columns)).matrices(lat, lon)
+    values = [seen[name].to_numpy(dtype=float, na_value=np.nan) for name in columns]
+    return _with_known(fit_travel(*values).matrices(lat, lon), lat, lon, *values)
+
+
+def _with_known(travel: Travel, lat: Numbers, lon: Numbers, *seen: Numbers) -> Travel:
+    """Trips that were observed between two places of the day are taken as observed, and not as fitted.
+
+    ``seen``: from_lat, from_lon, to_lat, to_lon, distance_m, duration_s of each observation; of several, the medians.
+    """
+    places: dict[tuple[float, float], list[int]] = {}
+    for row, key in enumerate(zip(np.round(lat, PLACE_DIGITS), np.round(lon, PLACE_DIGITS), strict=True)):
+        places.setdefault(key, []).append(row)
+    ends = np.round(np.stack(seen[:4], axis=1), PLACE_DIGITS)
+    known: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for (from_lat, from_lon, to_lat, to_lon), metres, seconds in zip(ends.tolist(), seen[4], seen[5], strict=True):
+        if metres > 0 and seconds > 0:
+            for start in places.get((from_lat, from_lon), ()):
+                for end in places.get((to_lat, to_lon), ()):
+                    if start != end:
+                        known.setdefault((start, end), []).append((metres, seconds))
+    distance, duration = travel.distance_m.copy(), travel.duration_s.copy()
+    for pair, trips in known.items():
+        distance[pair], duration[pair] = np.ceil(np.median(np.array(trips), axis=0)).astype(np.int64)
+    return Travel(distance, duration)
 
 
 def _seconds(moment: Any, midnight: pd.Timestamp) -> int:

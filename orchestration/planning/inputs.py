@@ -64,6 +64,20 @@ def known(
     )
 
 
+def service_dates(lake: Lake, source: str) -> list[date]:
+    """Service dates that have orders by the newest version of each, oldest first."""
+    frame = lake.query(
+        """
+        select distinct service_date as day from (
+            select service_date, retracted from raw.orders where source = ?
+            qualify row_number() over (partition by order_id order by ingest_time desc, file_id desc) = 1
+        ) where not retracted order by 1
+        """,
+        [source],
+    )
+    return [pd.Timestamp(day).date() for day in frame["day"]]
+
+
 def depot_timezone(lake: Lake, source: str) -> ZoneInfo:
     """Time zone that the service dates of ``source`` refer to (of its first depot)."""
     frame = lake.query("select timezone from raw.depots where source = ? order by depot_id limit 1", [source])

@@ -102,3 +102,34 @@ def route_map_png(frames: dict[str, pd.DataFrame]) -> bytes:
     axes.set_xlabel("longitude")
     axes.set_ylabel("latitude")
     return _png(figure)
+
+
+TRENDS = (
+    ("first_attempt_delivery_rate", "delivered at first attempt", 100.0, "%"),
+    ("on_time_rate_original", "on time", 100.0, "%"),
+    ("cost_per_delivery", "cost per delivery", 0.01, ""),
+    ("stops_per_route_hour", "stops per route hour", 1.0, ""),
+)
+
+
+def kpi_trend_plot(kpis: pd.DataFrame) -> bytes:
+    """Four KPIs by service date. ``kpis``: rows of ``operation.kpis``."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    from orchestration.report.kpis import ratios
+
+    whole = ratios(kpis[kpis["segment_kind"] == "all"], "service_date").sort_index()
+    figure = _figure(9.0, 4.6)
+    for axes, (name, title, factor, unit) in zip(figure.subplots(2, 2, sharex=True).flat, TRENDS, strict=True):
+        axes.set_title(f"{title}{f', {unit}' if unit else ''}", loc="left", fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+        if name in whole.columns and whole[name].notna().any():
+            axes.plot(
+                pd.to_datetime(whole.index), whole[name] * factor, "o-", color="#0072b2", markersize=3, linewidth=1
+            )
+        else:
+            axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color="#5d6b7c")
+        locator = AutoDateLocator(maxticks=6)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    return _png(figure)
