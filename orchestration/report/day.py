@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,21 @@ import pandas as pd
 from domain.errors import InputError
 from orchestration.lake import Lake
 from orchestration.planning.inputs import depot_timezone
-from orchestration.report.drawing import MAP_HEIGHT, MAP_WIDTH, clock, fleet_colours, projection, scale_bar
+from orchestration.report.cards import day_capacities, day_outcomes, money, outcome_cards, plan_cards
+from orchestration.report.drawing import (
+    FLEET_DASHES,
+    MAP_HEIGHT,
+    MAP_WIDTH,
+    OTHER_DASH,
+    Clock,
+    Projection,
+    beside,
+    clock,
+    fleet_colours,
+    projection,
+    scale_bar,
+    shade,
+)
 
 FOLDER = Path(__file__).parent
 RISKY_STOPS = 25
@@ -75,73 +90,75 @@ def day_view(lake: Lake, source: str, service_date: date) -> dict[str, Any]:
         "from raw.depots where source = ? group by 1 order by 1",
         [source],
     )
+    depots = depots[depots["depot_id"].isin(set(plans["depot_id"]))]
+    outcomes = day_outcomes(lake, source, service_date)
+    stops = stops.merge(outcomes, on="order_id", how="left")
+    risky = _risky_rows(stops)
     colours = fleet_colours(routes["fleet_kind"].tolist())
     place = projection([*depots["lat"], *stops["lat"]], [*depots["lon"], *stops["lon"]])
-    axis = clock([*routes["starts_at"], *routes["ends_at"]])
+    page = Page(
+        zone=zone,
+        place=place,
+        axis=clock([*routes["starts_at"], *routes["ends_at"]]),
+        depots={row.depot_id: place.point(row.lat, row.lon) for row in depots.itertuples()},
+        risky=frozenset(risky["order_id"]),
+        capacities=day_capacities(lake, source, service_date),
+    )
     bar, bar_label = scale_bar(place)
-    depot_points = {row.depot_id: place.point(row.lat, row.lon) for row in depots.itertuples()}
     by_route = {str(name): part for name, part in stops.groupby("route_id")}
-    shown = [
-        _route_view(row, by_route.get(str(row.route_id), stops[:0]), zone, place, axis, depot_points, colours)
-        for row in routes.itertuples()
-    ]
+    shown = []
+    for kind, part in routes.groupby("fleet_kind"):
+        for number, row in enumerate(part.itertuples()):
+            colour = shade(colours[str(kind)], number, len(part))
+            shown.append(page.route(row, by_route.get(str(row.route_id), stops[:0]), colour))
+    vehicles = routes.set_index("route_id")["vehicle_id"].to_dict()
     return {
         "source": source,
-        "service_date": f"{service_date:%A %d %B %Y}",
+        "service_date": f"{service_date:%A} {service_date.day} {service_date:%B %Y}",
         "zone": zone.key,
-        "cards": _cards(plans, routes, stops),
-        "fleets": _fleets(routes, colours),
+        "verified": bool(plans["verified"].all()),
+        "known_at": f"{plans['as_of'].max().astimezone(zone):%H:%M on %Y-%m-%d}",
+        "cards": plan_cards(plans, routes, stops),
+        "outcome": outcome_cards(lake, source, service_date, stops) if len(outcomes) else [],
+        "fleets": _fleets(routes, colours, str(plans["currency"].iloc[0])),
         "plans": [_plan_line(row, zone) for row in plans.itertuples()],
         "map": {"width": MAP_WIDTH, "height": MAP_HEIGHT, "bar": bar, "bar_label": bar_label},
         "depots": [
-            {"name": row.name if isinstance(row.name, str) else row.depot_id, "point": depot_points[row.depot_id]}
-            for row in depots.itertuples()
+            {
+                "name": row.name if isinstance(row.name, str) else row.depot_id,
+                "point": page.depots[row.depot_id],
+                "label": beside(page.depots[row.depot_id])[0],
+                "anchor": beside(page.depots[row.depot_id])[1],
+            }
+            for row in depots.itertuples(index=False)
         ],
-        "hours": axis.hours(zone),
+        "hours": page.axis.hours(zone),
         "routes": shown,
-        "risky": _risky(stops, routes, zone),
+        "risky": [
+            {**page.stop(row), "route_id": row.route_id, "vehicle_id": vehicles[row.route_id]}
+            for row in risky.itertuples()
+        ],
         "unserved": [
-            {"order_id": row.order_id, "reason": row.reason, "explanation": row.explanation}
+            {
+                "order_id": row.order_id,
+                "reason": row.reason.replace("_", " "),
+                "explanation": row.explanation,
+                "penalty": f"{row.penalty_minor / 100:,.2f}",
+            }
             for row in unserved.itertuples()
         ],
     }
 
 
-def _money(minor: float, currency: str) -> str:
-    return f"{minor / 100:,.2f} {currency}"
-
-
-def _cards(plans: pd.DataFrame, routes: pd.DataFrame, stops: pd.DataFrame) -> list[dict[str, str]]:
-    served, unserved = int(plans["served"].sum()), int(plans["unserved"].sum())
-    currency, cost = str(plans["currency"].iloc[0]), int(plans["cost_minor"].sum())
-    hours = plans["duration_s"].sum() / 3_600
-    cards = [
-        ("Served", f"{served:,}", f"of {served + unserved:,} orders"),
-        ("Unserved", f"{unserved:,}", "each with its reason below"),
-        ("Routes", f"{len(routes):,}", f"{routes['fleet_id'].nunique()} fleets, {len(plans)} depots"),
-        ("Distance", f"{plans['distance_m'].sum() / 1_000:,.0f} km", f"{hours:,.0f} route hours"),
-        ("Cost", _money(cost, currency), "transport, risk and penalties"),
-        (
-            "Transport per stop",
-            _money(plans["transport_minor"].sum() / max(1, served), currency),
-            f"{served / hours:,.1f} stops per route hour" if hours else "",
-        ),
-    ]
-    if stops["p_failed"].notna().any():
-        cards.append(("Expected failed", f"{stops['p_failed'].sum():,.1f}", "attempts, by the predictor"))
-    if stops["p_late"].notna().any():
-        cards.append(("Expected late", f"{stops['p_late'].sum():,.1f}", "stops, by the predictor"))
-    return [{"title": title, "value": value, "note": note} for title, value, note in cards]
-
-
-def _fleets(routes: pd.DataFrame, colours: dict[str, str]) -> list[dict[str, Any]]:
+def _fleets(routes: pd.DataFrame, colours: dict[str, str], currency: str) -> list[dict[str, Any]]:
     return [
         {
             "kind": kind,
             "colour": colours[str(kind)],
+            "dash": FLEET_DASHES.get(str(kind), OTHER_DASH),
             "routes": len(part),
             "stops": int(part["stops"].sum()),
-            "cost": f"{part['cost_minor'].sum() / 100:,.2f}",
+            "cost": money(part["cost_minor"].sum(), currency),
         }
         for kind, part in routes.groupby("fleet_kind")
     ]
@@ -155,9 +172,9 @@ def _plan_line(row: Any, zone: ZoneInfo) -> dict[str, Any]:
         "solver_s": f"{row.solver_s:.1f}",
         "as_of": f"{row.as_of.astimezone(zone):%Y-%m-%d %H:%M}",
         "snapshot": "" if pd.isna(row.lake_snapshot) else int(row.lake_snapshot),
-        "transport": _money(row.transport_minor, row.currency),
-        "risk": _money(row.risk_minor, row.currency),
-        "penalty": _money(row.penalty_minor, row.currency),
+        "transport": money(row.transport_minor, row.currency),
+        "risk": money(row.risk_minor, row.currency),
+        "penalty": money(row.penalty_minor, row.currency),
     }
 
 
@@ -169,73 +186,103 @@ def _percent(chance: Any) -> str:
     return "" if pd.isna(chance) else f"{100 * chance:.1f} %"
 
 
-def _stop_view(row: Any, zone: ZoneInfo) -> dict[str, Any]:
-    promised = pd.notna(row.window_start) and pd.notna(row.window_end)
-    known = pd.notna(row.eta_p10) and pd.notna(row.eta_p90)
-    return {
-        "sequence": int(row.sequence),
-        "order_id": row.order_id,
-        "arrival": _local(row.arrival, zone),
-        "eta": f"{_local(row.eta_p10, zone)}–{_local(row.eta_p90, zone)}" if known else "",
-        "window": f"{_local(row.window_start, zone)}–{_local(row.window_end, zone)}" if promised else "any time",
-        "tight": bool(known and promised and row.eta_p90 > row.window_end),
-        "p_failed": _percent(row.p_failed),
-        "p_late": _percent(row.p_late),
-        "km": f"{row.leg_m / 1_000:.1f}",
-    }
+@dataclass(frozen=True)
+class Page:
+    """What every route and stop of the page is drawn with."""
+
+    zone: ZoneInfo
+    place: Projection
+    axis: Clock
+    depots: dict[str, tuple[float, float]]
+    risky: frozenset[str]
+    capacities: dict[str, tuple[float, float, float]]
+
+    def stop(self, row: Any) -> dict[str, Any]:
+        """A line of the tables of stops."""
+        zone = self.zone
+        promised = pd.notna(row.window_start) and pd.notna(row.window_end)
+        known = pd.notna(row.eta_p10) and pd.notna(row.eta_p90)
+        late = promised and pd.notna(row.started_at) and row.started_at > row.window_end
+        happened, missed = "", False
+        if isinstance(row.outcome, str):
+            reason = f": {row.failure_reason.replace('_', ' ')}" if isinstance(row.failure_reason, str) else ""
+            words = [f"{row.outcome.replace('_', ' ')}{reason}", f"{_local(row.started_at, zone)}"]
+            happened, missed = " ".join(words) + (", late" if late else ""), row.outcome == "failed" or late
+        return {
+            "sequence": int(row.sequence),
+            "order_id": row.order_id,
+            "arrival": _local(row.arrival, zone),
+            "eta": f"{_local(row.eta_p10, zone)}–{_local(row.eta_p90, zone)}" if known else "",
+            "window": f"{_local(row.window_start, zone)}–{_local(row.window_end, zone)}" if promised else "any time",
+            "tight": bool(known and promised and row.eta_p90 > row.window_end),
+            "p_failed": _percent(row.p_failed),
+            "p_late": _percent(row.p_late),
+            "km": f"{row.leg_m / 1_000:.1f}",
+            "risky": row.order_id in self.risky,
+            "happened": happened,
+            "missed": bool(missed),
+        }
+
+    def route(self, row: Any, stops: pd.DataFrame, colour: str) -> dict[str, Any]:
+        """A route on the map, in the timeline and in the tables."""
+        points = [self.place.point(lat, lon) for lat, lon in zip(stops["lat"], stops["lon"], strict=True)]
+        home, listed = self.depots.get(row.depot_id), [self.stop(stop) for stop in stops.itertuples()]
+        load, load_of = self.load(row)
+        return {
+            "route_id": row.route_id,
+            "vehicle_id": row.vehicle_id,
+            "driver_id": row.driver_id if isinstance(row.driver_id, str) else "",
+            "fleet_id": row.fleet_id,
+            "kind": row.fleet_kind,
+            "depot_id": row.depot_id,
+            "colour": colour,
+            "dash": FLEET_DASHES.get(row.fleet_kind, OTHER_DASH),
+            "stops_count": int(row.stops),
+            "km": f"{row.distance_m / 1_000:.1f}",
+            "kg": f"{row.mass_g / 1_000:,.0f}",
+            "parcels": int(row.parcels),
+            "load": load,
+            "load_of": load_of,
+            "cost": f"{row.cost_minor / 100:,.2f}",
+            "start": _local(row.starts_at, self.zone),
+            "end": _local(row.ends_at, self.zone),
+            "path": _path(points),
+            "stems": [_path([home, points[0]]), _path([points[-1], home])] if home and points else [],
+            "dots": [{"x": x, "y": y, **stop} for (x, y), stop in zip(points, listed, strict=True)],
+            "stops": listed,
+            "from_percent": self.axis.percent(row.starts_at),
+            "to_percent": self.axis.percent(row.ends_at),
+            "services": [
+                {
+                    "left": self.axis.percent(stop.service_start),
+                    "width": max(0.12, self.axis.percent(stop.departure) - self.axis.percent(stop.service_start)),
+                    "order_id": stop.order_id,
+                    "at": _local(stop.service_start, self.zone),
+                    "tight": one["tight"],
+                }
+                for stop, one in zip(stops.itertuples(), listed, strict=True)
+            ],
+        }
+
+    def load(self, row: Any) -> tuple[int | None, str]:
+        """Percent of the hold that the route fills, in the dimension that binds; nothing where no limit is known."""
+        limits = self.capacities.get(row.vehicle_id, (0.0, 0.0, 0.0))
+        used = (row.mass_g, row.volume_ml, row.parcels)
+        shares = [
+            (round(100 * amount / limit), name)
+            for amount, limit, name in zip(
+                used, limits, ("of the mass", "of the volume", "of the parcels"), strict=True
+            )
+            if limit > 0  # NaN: no limit is known
+        ]
+        return max(shares) if shares else (None, "")
 
 
-def _route_view(
-    row: Any,
-    stops: pd.DataFrame,
-    zone: ZoneInfo,
-    place: Any,
-    axis: Any,
-    depots: dict[str, Any],
-    colours: dict[str, str],
-) -> dict[str, Any]:
-    points = [place.point(lat, lon) for lat, lon in zip(stops["lat"], stops["lon"], strict=True)]
-    home = depots.get(row.depot_id)
-    line = [home, *points, home] if home else points
-    listed = [_stop_view(stop, zone) for stop in stops.itertuples()]
-    return {
-        "route_id": row.route_id,
-        "vehicle_id": row.vehicle_id,
-        "driver_id": row.driver_id if isinstance(row.driver_id, str) else "",
-        "fleet_id": row.fleet_id,
-        "kind": row.fleet_kind,
-        "depot_id": row.depot_id,
-        "colour": colours[row.fleet_kind],
-        "stops_count": int(row.stops),
-        "km": f"{row.distance_m / 1_000:.1f}",
-        "kg": f"{row.mass_g / 1_000:,.0f}",
-        "parcels": int(row.parcels),
-        "cost": f"{row.cost_minor / 100:,.2f}",
-        "start": _local(row.starts_at, zone),
-        "end": _local(row.ends_at, zone),
-        "path": " ".join(f"{x},{y}" for x, y in line),
-        "dots": [{"x": x, "y": y, **stop} for (x, y), stop in zip(points, listed, strict=True)],
-        "stops": listed,
-        "from_percent": axis.percent(row.starts_at),
-        "to_percent": axis.percent(row.ends_at),
-        "services": [
-            {
-                "left": axis.percent(stop.service_start),
-                "width": max(0.12, axis.percent(stop.departure) - axis.percent(stop.service_start)),
-                "order_id": stop.order_id,
-                "at": _local(stop.service_start, zone),
-            }
-            for stop in stops.itertuples()
-        ],
-    }
+def _path(points: list[tuple[float, float]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in points)
 
 
-def _risky(stops: pd.DataFrame, routes: pd.DataFrame, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """The stops most likely to fail or be late."""
+def _risky_rows(stops: pd.DataFrame) -> pd.DataFrame:
+    """The stops most likely to fail or be late, the riskiest first."""
     risk = stops["p_failed"].astype(float).fillna(0.0) + stops["p_late"].astype(float).fillna(0.0)
-    worst = stops.loc[risk[risk > 0].sort_values(ascending=False, kind="stable").index[:RISKY_STOPS]]
-    vehicles = routes.set_index("route_id")["vehicle_id"].to_dict()
-    return [
-        {**_stop_view(row, zone), "route_id": row.route_id, "vehicle_id": vehicles[row.route_id]}
-        for row in worst.itertuples()
-    ]
+    return stops.loc[risk[risk > 0].sort_values(ascending=False, kind="stable").index[:RISKY_STOPS]]

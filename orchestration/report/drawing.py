@@ -11,6 +11,9 @@ MAP_WIDTH, MAP_HEIGHT, MARGIN = 1_000.0, 720.0, 24.0
 FLEET_COLOURS = {"captive": "#0072b2", "3pl": "#d55e00", "gig": "#009e73", "locker": "#cc79a7"}
 """Okabe and Ito's palette (jfly, 2008): told apart by colour-blind eyes."""
 OTHER_COLOURS = ("#56b4e9", "#e69f00", "#7a7a00", "#5b4b8a")
+FLEET_DASHES = {"captive": "none", "3pl": "8 3", "gig": "2 3", "locker": "8 3 2 3"}
+"""So that fleets are told apart without colour too."""
+OTHER_DASH = "12 4"
 METRES_PER_DEGREE = 111_195
 
 
@@ -91,3 +94,20 @@ def fleet_colours(kinds: Sequence[str]) -> dict[str, str]:
     others = sorted(set(kinds) - set(FLEET_COLOURS))
     colours = {kind: FLEET_COLOURS[kind] for kind in FLEET_COLOURS if kind in set(kinds)}
     return colours | {kind: OTHER_COLOURS[number % len(OTHER_COLOURS)] for number, kind in enumerate(others)}
+
+
+def shade(colour: str, number: int, count: int) -> str:
+    """The colour of one of ``count`` routes of a fleet: from a darker to a lighter shade of the fleet's own."""
+    if count < 2:
+        return colour
+    part = number / (count - 1) * 0.75 - 0.4
+    channels = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    mixed = [round(one * (1 + part)) if part < 0 else round(one + (255 - one) * part) for one in channels]
+    return "#" + "".join(f"{one:02x}" for one in mixed)
+
+
+def beside(point: tuple[float, float]) -> tuple[tuple[float, float], str]:
+    """Where the label of a point stands so that it stays on the drawing: position and text anchor."""
+    x, y = point
+    right = x < MAP_WIDTH * 0.8
+    return (round(x + (12 if right else -12), 1), round(max(18.0, y - 10), 1)), "start" if right else "end"

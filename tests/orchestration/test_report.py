@@ -12,12 +12,24 @@ from domain import tables
 from domain.errors import InputError
 from orchestration.lake import Lake
 from orchestration.report import route_map_png, write_day_report
-from orchestration.report.drawing import clock, projection, scale_bar
+from orchestration.report.drawing import beside, clock, projection, scale_bar, shade
 from orchestration.report.plots import calibration_plot, eta_error_plot
 from orchestration.report.server import serve_reports
 
 DAY = date(2026, 3, 30)
 NASTY = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
+DEPOT = {
+    "depot_id": "d",
+    "name": NASTY,
+    "lat": 52.0,
+    "lon": 4.9,
+    "timezone": "Europe/Amsterdam",
+    "source": "shop",
+    "file_id": "f",
+    "ingest_time": datetime(2026, 3, 1, tzinfo=UTC),
+    "event_time": datetime(2026, 3, 1, tzinfo=UTC),
+    "retracted": False,
+}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -107,24 +119,26 @@ def page(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIVEFOLD_CATALOG", "sqlite")
         with Lake.open(home) as lake:
-            depot = {
-                "depot_id": "d",
-                "name": NASTY,
-                "lat": 52.0,
-                "lon": 4.9,
-                "timezone": "Europe/Amsterdam",
-                "source": "shop",
-                "file_id": "f",
-                "ingest_time": datetime(2026, 3, 1, tzinfo=UTC),
-                "event_time": datetime(2026, 3, 1, tzinfo=UTC),
-                "retracted": False,
-            }
-            lake.append(tables.DEPOTS, frame(tables.DEPOTS, [depot]))
+            lake.append(tables.DEPOTS, frame(tables.DEPOTS, [DEPOT]))
             for name, rows in planned_frames().items():
                 lake.append(tables.TABLES[name], rows)
             with pytest.raises(InputError, match="no plan of 2026-04-01"):
                 write_day_report(lake, "shop", date(2026, 4, 1), home)
             yield write_day_report(lake, "shop", DAY, home / "reports")
+
+
+def test_a_day_without_routes_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    frames = planned_frames()
+    plan = frames["plan.plans"].assign(served=0, unserved=1, routes=0, distance_m=0, duration_s=0)
+    with Lake.open(tmp_path) as lake:
+        lake.append(tables.DEPOTS, frame(tables.DEPOTS, [DEPOT]))
+        lake.append(tables.PLANS, plan)
+        lake.append(tables.UNSERVED_ORDERS, frames["plan.unserved_orders"])
+        text = write_day_report(lake, "shop", DAY, tmp_path / "reports").read_text()
+    assert "No route: nothing could be served." in text
+    assert "No predictions were made for this day." in text
+    assert "no capacity" in text
 
 
 def test_values_from_data_are_escaped(page):
@@ -161,6 +175,14 @@ def test_the_page_works_in_a_browser_without_a_network(page):
         assert width < 1000
         view.locator("button[data-open]").first.click()
         assert view.locator("details[open] tbody tr").count() == 3
+        view.locator("#all").click()
+        view.locator("#find").fill("o12")
+        assert view.locator("tr.found").inner_text().split()[0] == "2"
+        assert view.locator("svg.map g.route.on").get_attribute("data-route") == "r1"
+        assert view.locator("svg.map circle.risk").count() == 6
+        phone = browser.new_context(offline=True, viewport={"width": 390, "height": 844}).new_page()
+        phone.goto(page.as_uri())
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         browser.close()
     assert troubles == []
 
@@ -215,4 +237,7 @@ def test_the_drawing_holds_every_point_and_its_scale():
     day = datetime(2026, 3, 30, 6, 20, tzinfo=UTC)
     axis = clock([day, day + timedelta(hours=9)])
     assert 0 < axis.percent(day) < 5
+    assert shade("#0072b2", 0, 1) == "#0072b2"
+    assert len({shade("#0072b2", number, 8) for number in range(8)}) == 8
+    assert beside((990.0, 5.0)) == ((978.0, 18.0), "end")
     assert len(axis.hours(UTC)) == 11
