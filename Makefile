@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS ?= --extra developers --extra messages
 HOME_FOLDER ?= .fivefold
+WORKERS ?= auto
 STAMP := $(VENV)/.installed
 
 .PHONY: help setup demo test test-fast ui bench lint format clean
@@ -16,10 +17,10 @@ setup: $(STAMP) ## create .venv and install the locked dependencies
 
 $(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Fivefold needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python3.11")'
-	@echo "==> creating $(VENV) and installing the locked dependencies (once)"
+	@echo "==> creating $(VENV) and installing the locked dependencies (once; about 600 MB to download)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install "uv>=0.9"
-	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --compile-bytecode --python $(BIN)/python $(EXTRAS)
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync $$([ -t 2 ] || echo --quiet) --frozen --inexact --compile-bytecode --python $(BIN)/python $(EXTRAS)
 	@touch $(STAMP)
 
 demo: setup ## a month of a small city: ingest, learn, plan tomorrow, run the day
@@ -28,13 +29,13 @@ demo: setup ## a month of a small city: ingest, learn, plan tomorrow, run the da
 ui: setup ## the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/fivefold --home $(HOME_FOLDER) ui
 
-test: setup ## every test, the slow ones too
-	@$(BIN)/pytest
+test: setup ## every test, the slow ones too, on all cores; ARGS="tests/e2e -k ui" for some of them
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-fast: setup ## the tests that take seconds
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
-bench: setup ## print what is measured (speed, memory, ratios); minutes
+bench: setup ## print what is measured beside its targets (cold and warm demo, overhead, memory, ratios); ~15 minutes
 	@$(BIN)/fivefold --home $(HOME_FOLDER) bench all
 
 lint: setup ## ruff, mypy, import contracts, dbt parse, sqlfluff

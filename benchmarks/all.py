@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,28 @@ def command(home: Path) -> Any:
     def show() -> None:
         for name, figures in result.items():
             click.secho(name, bold=True)
-            for key, value in figures.items():
-                click.echo(f"{key:>32}  {value}")
+            for line in lines(figures):
+                click.echo(line)
 
     return result, show
+
+
+def lines(figures: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """A line a figure, its target beside it where it has one (``target_<name>``)."""
+    for key, value in figures.items():
+        if key.startswith("target_"):
+            continue
+        if isinstance(value, dict):
+            yield f"{indent}{key:>34}"
+            yield from lines(value, indent + "  ")
+            continue
+        target = figures.get(f"target_{key}")
+        beside = "" if target is None else f"   target {verdict(key, value, target)}"
+        yield f"{indent}{key:>34}  {value}{beside}"
+
+
+def verdict(key: str, value: Any, target: float) -> str:
+    """The target in words and whether it is met: rates are to be at least, all else at most."""
+    rate = key.endswith("_per_s")
+    met = isinstance(value, int | float) and (value >= target if rate else value <= target)
+    return f"{'at least' if rate else 'at most'} {target:g}: {'met' if met else 'MISSED'}"

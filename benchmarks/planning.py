@@ -26,8 +26,11 @@ def command(home: Path) -> Any:
     from orchestration.dagster_home import prepare_dagster_home
     from orchestration.lake import Lake
 
-    if not (home / "landing" / "demo").is_dir():
-        raise InputError(f"{home} holds no demo; run it first: fivefold --home {home} demo")
+    if not (home / "reports" / f"plan-demo-{settings.planned_day()}.csv").is_file():
+        click.echo(f"{home} holds no demo yet: running it first", err=True)
+        demo = measure([str(Path(sys.executable).with_name("fivefold")), "--home", str(home), "demo", "--json"])
+        if demo.returncode:
+            raise InputError(f"the demo failed:\n{demo.stderr[-2_000:]}")
     environment = {
         **os.environ,
         "FIVEFOLD_HOME": str(home),

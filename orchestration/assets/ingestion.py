@@ -7,7 +7,10 @@ import dagster as dg
 from domain.tables import RAW_TABLES
 from orchestration import settings
 from orchestration.assets.common import LAKE_POOL, markdown_table, open_lake
+from orchestration.assets.freshness import WITHIN_A_DAY
 
+DAILY = frozenset({"orders", "delivery_events"})
+"""Tables that are late when a day brings nothing."""
 ACCOUNTED, EXPECTATIONS = "every_row_accounted_for", "great_expectations"
 
 
@@ -19,6 +22,7 @@ ACCOUNTED, EXPECTATIONS = "every_row_accounted_for", "great_expectations"
             [table.schema, table.name],
             description=f"{table.meaning}. One row is {table.grain}.",
             kinds={"duckdb"},
+            freshness_policy=WITHIN_A_DAY if table.name in DAILY else None,
         )
         for table in RAW_TABLES
     ],

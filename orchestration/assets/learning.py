@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration import settings
 from orchestration.assets.common import open_lake, picture
+from orchestration.assets.freshness import WITHIN_A_FORTNIGHT
 
 
 def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
@@ -13,6 +14,7 @@ def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
         deps=["feat_eta" if task == "eta" else "feat_exception", "fct_outcomes"],
         description=meaning,
         kinds={"lightgbm"},
+        freshness_policy=WITHIN_A_FORTNIGHT,
     )
     def model() -> dg.MaterializeResult:
         from orchestration.learning import train_task

@@ -8,6 +8,7 @@ from orchestration.cli.lazy import LazyGroup
 
 BENCHMARKS = {
     "all": "Every benchmark that needs no data of its own",
+    "cold": "make demo in a fresh clone, installs and downloads included",
     "demo": "The demo in a new workspace: wall time and memory",
     "routing": "Cost on public instance sets beside PyVRP alone and the best known",
     "planning": "What Dagster and the lake add to the solver's own time on a planned day",

@@ -93,6 +93,10 @@ def _show(result: dict[str, Any], home: Path) -> None:
 
 
 command = click.option("--source", default="demo", show_default=True, help="Mapping to run.")(command)
-command = click.option("--seconds", default=10.0, show_default=True, help="Search time of a day of a real source.")(
-    command
-)
+command = click.option(
+    "--seconds",
+    type=click.FloatRange(0.1, 86_400),
+    default=10.0,
+    show_default=True,
+    help="Search time of each day of a real source.",
+)(command)

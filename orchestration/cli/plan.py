@@ -44,4 +44,10 @@ def command(source: str, service_date: datetime, seconds: float, seed: int, home
 command = click.argument("source")(command)
 command = click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")(command)
 command = click.option("--seed", default=0, show_default=True, help="Seed of the search.")(command)
-command = click.option("--seconds", default=10.0, show_default=True, help="Wall time of the search.")(command)
+command = click.option(
+    "--seconds",
+    type=click.FloatRange(0.1, 86_400),
+    default=10.0,
+    show_default=True,
+    help="Wall time of the search.",
+)(command)

@@ -22,10 +22,10 @@ from orchestration.cli.options import DEFAULT_HOME
 @click.option("--source", default=None, help="Mapping the assets work on.  [default: $FIVEFOLD_SOURCE or demo]")
 @click.option("--port", default=3000, show_default=True, help="Port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--reports-port", default=None, type=int, help="Port of the pages.  [default: the port after]")
+@click.option("--reports-port", default=3001, show_default=True, help="Port of the pages that assets link to.")
 @click.pass_context
 def command(
-    ctx: click.Context, home: str | None, source: str | None, port: int, host: str, reports_port: int | None
+    ctx: click.Context, home: str | None, source: str | None, port: int, host: str, reports_port: int
 ) -> None:
     from orchestration.dagster_home import prepare_dagster_home
     from orchestration.report.server import serve_reports
@@ -33,7 +33,6 @@ def command(
     folder = Path(home or (ctx.obj or {}).get("home") or DEFAULT_HOME).resolve()
     dagster_home = prepare_dagster_home(folder)
     root = Path(__file__).resolve().parents[2]
-    reports_port = reports_port or port + 1
     try:
         serve_reports(folder / "reports", reports_port, host)
     except OSError as error:
