@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,8 @@ def _plan_days(lake: Any, source: str, seconds: float, home: Path, steps: Any) -
     from orchestration.report import write_day_report
 
     days: list[dict[str, Any]] = []
-    reasons: Counter[str] = Counter()
+    reports: dict[str, str] = {}
+    unserved: dict[str, list[dict[str, str]]] = {}
     currency = ""
     dates = service_dates(lake, source)
     for number, day in enumerate(dates):
@@ -77,13 +77,17 @@ def _plan_days(lake: Any, source: str, seconds: float, home: Path, steps: Any) -
         page = write_day_report(lake, source, day, home / "reports")
         metadata = planned.metadata
         currency = metadata["currency"]
-        reasons.update(str(one.reason) for one in planned.plan.unserved)
-        days.append({**{key: metadata[key] for key in PLAN_KEYS}, "plan": str(path), "report": str(page)})
+        days.append({**{key: metadata[key] for key in PLAN_KEYS}, "plan": str(path)})
+        reports[str(day)] = str(page)
+        unserved[str(day)] = [
+            {"order_id": one.order_id, "reason": str(one.reason), "explanation": one.explanation}
+            for one in planned.plan.unserved
+        ]
         steps.note(
             f"{day}: {metadata['served']} served, {metadata['unserved']} unserved, {metadata['km']:,.0f} km, "
             f"{metadata['vehicles']} vehicles"
         )
-    return {"days": days, "currency": currency, "unserved_reasons": dict(reasons)}
+    return {"days": days, "currency": currency, "unserved": unserved, "reports": reports}
 
 
 def _show(result: dict[str, Any], home: Path) -> None:

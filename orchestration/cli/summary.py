@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,9 @@ def _real(console: Any, result: dict[str, Any]) -> None:
                 for one in days
             ],
         )
-        for reason, count in sorted(result["unserved_reasons"].items(), key=lambda pair: -pair[1]):
-            console.print(f"  unserved: {count} × {reason}")
+        reasons = Counter(one["reason"] for left in result["unserved"].values() for one in left)
+        for reason, count in reasons.most_common():
+            console.print(f"  unserved: {count} × {reason.replace('_', ' ')}")
     if evaluation := result.get("evaluation"):
         from orchestration.cli.evaluate import show_scores
 
@@ -95,9 +97,9 @@ def _real(console: Any, result: dict[str, Any]) -> None:
 
 
 def _next(console: Any, result: dict[str, Any], home: Path) -> None:
-    days = result.get("days") or []
+    days, pages = result.get("days") or [], list((result.get("reports") or {}).values())
     console.print("\n[bold]Look at it[/bold]")
-    if page := result.get("report") or (days[0]["report"] if days else None):
+    if page := result.get("report") or (pages[0] if pages else None):
         more = f"  (and {len(days) - 1} more beside it)" if len(days) > 1 else ""
         console.print(f"  page of the planned day  {Path(page).as_uri()}{more}", soft_wrap=True)
     if table := result.get("plan") or (days[0]["plan"] if days else None):

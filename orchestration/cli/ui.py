@@ -24,9 +24,7 @@ from orchestration.cli.options import DEFAULT_HOME
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--reports-port", default=3001, show_default=True, help="Port of the pages that assets link to.")
 @click.pass_context
-def command(
-    ctx: click.Context, home: str | None, source: str | None, port: int, host: str, reports_port: int
-) -> None:
+def command(ctx: click.Context, home: str | None, source: str | None, port: int, host: str, reports_port: int) -> None:
     from orchestration.dagster_home import prepare_dagster_home
     from orchestration.report.server import serve_reports
 
