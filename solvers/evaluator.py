@@ -79,7 +79,7 @@ class Evaluator:
         options = [times]
         moments = self.rules.departures(vehicle)
         if moments is not None and drive.fixed_start_s is None:
-            options += sooner(drive, stops, times, moments)
+            options += sooner(drive, stops, times, moments, self.rules.latest_starts(route_rules, real))
         for option in options:
             priced = self.rules.route_price(route_rules, RouteView(vehicle, real, trips, option, drive))
             if priced is None:

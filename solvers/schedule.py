@@ -147,20 +147,39 @@ def _expiry(vehicle: Vehicle, order: Order) -> int:
     return min(ends, default=LARGEST)
 
 
-def sooner(drive: Drive, stops: Stops, found: Timing, moments: Sequence[int]) -> list[Timing]:
+def sooner(
+    drive: Drive, stops: Stops, found: Timing, moments: Sequence[int], latest: Sequence[int] | None = None
+) -> list[Timing]:
     """The same sequence, leaving at ``moments``, and half-way between the first of them and ``found``.
 
-    Leaving early buys slack: what is waited on the way is time that a delay may use up.
+    Leaving early buys slack: what is waited on the way is time that a delay may use up. With ``latest``, the moments
+    until which each service may begin without being late, the latest departure that makes nobody late is tried too.
     """
     options: list[Timing] = []
     longest = drive.vehicle.max_duration_s
     for start in sorted({*moments, (moments[0] + found.start_s) // 2} if moments else ()):
-        run = _run(drive, stops, start) if drive.vehicle.start_s <= start < found.start_s else None
-        if run is None or run[0].start_s >= found.start_s:
-            continue
-        if longest is None or run[0].end_s - run[0].start_s <= longest:
-            options.append(run[0])
+        _add_option(drive, stops, found, start, longest, options)
+    if latest is not None and options:
+        early, waited, shift = options[0], 0, LARGEST
+        first_trip = next((n for n, one in enumerate(stops) if one is None), len(stops))
+        for arrival, service, end in zip(
+            early.arrivals[:first_trip], early.services[:first_trip], latest[:first_trip], strict=True
+        ):
+            waited += service - arrival
+            shift = min(shift, waited + max(0, end - service))
+        if 0 < shift < LARGEST:
+            _add_option(drive, stops, found, early.start_s + shift, longest, options)
     return options
+
+
+def _add_option(
+    drive: Drive, stops: Stops, found: Timing, start: int, longest: int | None, options: list[Timing]
+) -> None:
+    run = _run(drive, stops, start) if drive.vehicle.start_s <= start < found.start_s else None
+    if run is None or run[0].start_s >= found.start_s:
+        return
+    if longest is None or run[0].end_s - run[0].start_s <= longest:
+        options.append(run[0])
 
 
 def _window(order: Order, arrival: int) -> tuple[int, int] | None:

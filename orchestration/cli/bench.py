@@ -11,6 +11,7 @@ BENCHMARKS = {
     "cold": "make demo in a fresh clone, installs and downloads included",
     "demo": "The demo in a new workspace: wall time and memory",
     "routing": "Cost on public instance sets beside PyVRP alone and the best known",
+    "conflicts": "Minimal conflicts and relaxations beside brute force, on planted cases",
     "planning": "What Dagster and the lake add to the solver's own time on a planned day",
     "definitions": "CPU seconds and imports of loading the Dagster definitions",
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",

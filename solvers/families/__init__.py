@@ -207,11 +207,24 @@ class CompiledRules:
         if found is None:
             rules = self.of_route(vehicle)
             moments = {m for rule, kind in rules if kind.departures for m in kind.departures(rule)}
-            if any(kind.prefers_slack for _, kind in rules):
+            if any(kind.prefers_slack or kind.ends for _, kind in rules):
                 moments.add(vehicle.start_s)
             found = tuple(sorted(moments))
             self._departures[vehicle.vehicle_id] = found
         return found or None
+
+    def latest_starts(self, rules: Sequence[Compiled], stops: Sequence[Order]) -> list[int] | None:
+        """Until when service of each stop may begin without excess over ``rules``; None where none of them says."""
+        ending = [(rule, kind.ends) for rule, kind in rules if kind.ends is not None]
+        if not ending:
+            return None
+        return [
+            min(
+                (ends(rule, order) for rule, ends in ending if not rule.orders or order.order_id in rule.orders),
+                default=LARGEST,
+            )
+            for order in stops
+        ]
 
     def route_price(self, rules: Sequence[Compiled], view: RouteView) -> int | None:
         """What soft ``rules`` charge for a route; None where it exceeds a hard one."""

@@ -80,6 +80,8 @@ class RuleType:
         orders_have, vehicles_have: attributes that the type reads.
         authority: who usually sets such a rule; a row that names none gets it.
         prefers_slack: leaving earlier than needed may lessen the excess, so the evaluator weighs departures.
+        ends: until when service of an order may begin (second) without excess, None: any time; the evaluator then tries
+            the latest departure that makes nobody late.
         departures: moments at which the rule would have a route leave; the evaluator tries them.
         monotone: more stops on a route never lessen the excess, so a partial route in excess need not be completed.
         breaks: rests that the schedule has to hold.
@@ -105,6 +107,7 @@ class RuleType:
     authority: str = "policy"
     prefers_slack: bool = False
     departures: Callable[[Rule], tuple[int, ...]] | None = None
+    ends: Callable[[Rule, Order], int] | None = None
 
     @property
     def scope(self) -> str:

@@ -98,7 +98,15 @@ def _s(words: str, default: int | None = None) -> Parameter:
 _CLOSED = {"start_s": _s("closed from"), "end_s": _s("closed until")}
 
 TYPES = (
-    RuleType("closed_hours", "hours", "service while the place is closed", "s", _CLOSED, route=_while_closed),
+    RuleType(
+        "closed_hours",
+        "hours",
+        "service while the place is closed",
+        "s",
+        _CLOSED,
+        route=_while_closed,
+        prefers_slack=True,
+    ),
     RuleType(
         "zone_hours",
         "hours",
@@ -106,6 +114,7 @@ TYPES = (
         "visit",
         {"zones": Parameter("texts", "codes of the zones"), **_CLOSED},
         route=_zone_at_hours,
+        prefers_slack=True,
         orders_have=("zone",),
         vehicles_have=("zone_permits",),
         authority="law",
@@ -130,6 +139,7 @@ TYPES = (
         "code",
         {"codes": Parameter("texts", "codes of the certifications")},
         route=_not_held,
+        prefers_slack=True,
         authority="law",
     ),
     RuleType(

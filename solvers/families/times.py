@@ -15,7 +15,7 @@ from solvers.families.base import (
     number,
     over,
 )
-from solvers.problem import PlanningProblem, Rule, Vehicle
+from solvers.problem import Order, PlanningProblem, Rule, Vehicle
 
 
 def _outside(rule: Rule, view: RouteView) -> int:
@@ -80,6 +80,14 @@ def _out_later(rule: Rule, vehicle: Vehicle) -> Vehicle:
     return replace(vehicle, start_s=min(vehicle.end_s, max(vehicle.start_s, number(rule, "start_s"))))
 
 
+def _end(rule: Rule, order: Order) -> int:
+    return number(rule, "end_s")
+
+
+def _end_of_service(rule: Rule, order: Order) -> int:
+    return number(rule, "end_s") - order.service_s
+
+
 def _dock_wave(rule: Rule, routes: Sequence[RouteSummary], problem: PlanningProblem) -> int:
     """Departures above ``limit`` in each slot of ``slot_s`` seconds (docks, loaders)."""
     slots = Counter(r.start_s // number(rule, "slot_s") for r in routes if applies_to_vehicle(rule, r.vehicle))
@@ -101,11 +109,23 @@ TYPES = (
         _WINDOW,
         route=_outside,
         relax=("end_s", 1),
+        ends=_end,
         authority="promise",
     ),
-    RuleType("window_missed", "times", "service outside a window, a fixed price", "order", _WINDOW, route=_missed),
-    RuleType("lateness", "times", "service after a moment", "s", _END, route=_late, relax=("end_s", 1)),
-    RuleType("done_by", "times", "service not over by a moment", "s", _END, route=_done_by, relax=("end_s", 1)),
+    RuleType(
+        "window_missed", "times", "service outside a window, a fixed price", "order", _WINDOW, route=_missed, ends=_end
+    ),
+    RuleType("lateness", "times", "service after a moment", "s", _END, route=_late, relax=("end_s", 1), ends=_end),
+    RuleType(
+        "done_by",
+        "times",
+        "service not over by a moment",
+        "s",
+        _END,
+        route=_done_by,
+        relax=("end_s", 1),
+        ends=_end_of_service,
+    ),
     RuleType(
         "max_waiting",
         "times",
