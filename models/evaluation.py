@@ -1,166 +1,286 @@
-"""Train on the past, score the future: rolling origin, the same rows for every model, baselines beside it."""
+"""Rolling origin for a probability: delayed labels, experts and their mixture, the same rows for every arm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from domain.errors import InputError
-from models.metrics import binary_scores, interval_scores
-from models.state import PRIOR_WEIGHT, replay
-from models.training import train
+from models.availability import check_available, check_canaries
+from models.metrics import binary_scores
+from models.online import EXTRA, OnlineLayer, linear_inputs
+from models.protocol import CALENDAR, Floats, Spec, check_split, design, ordered, with_calendar
+from models.state import ASK, DAY_S, LATE_LEARN, LEARN, as_entities, replay, seconds, timeline
+from models.training import find_rounds, fit, parameters_for, recency_weights, refit_leaves, slots_of
 
-REFIT_DAYS = 7
-CALENDAR = ("weekday", "hour")
-
-
-def with_calendar(rows: pd.DataFrame) -> pd.DataFrame:
-    """Weekday and hour of the decision; never a running index of time, which would be a trend, not a feature."""
-    moment = pd.to_datetime(rows["decision_time"], utc=True)
-    return rows.assign(weekday=moment.dt.weekday, hour=moment.dt.hour)
+WARM_UP_SHARE, WARM_UP_DAYS = 0.3, 56.0
+FEWEST_ROWS = 200
+REFIT_WINDOW_DAYS = 21.0
 
 
-def check_available(rows: pd.DataFrame, names: Sequence[str], known_at: dict[str, pd.Series] | None = None) -> None:
-    """Refuse features that are not there, or (``known_at``) were only known after the decision.
+@dataclass
+class _Arms:
+    """Predictions of every row (NaN where an arm had none), and the model version behind the weekly ones."""
+
+    values: dict[str, Floats]
+    versions: npt.NDArray[Any]
+
+
+def evaluate_binary(rows: pd.DataFrame, spec: Spec, train_until: pd.Timestamp) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Scores of a probability on decisions after ``train_until``, every arm on the same rows.
+
+    ``rows``: entity, decision_time, label_time, label (0, 1), features and entities. A label counts from its
+    label_time on. Weeks before ``train_until`` warm up the online layer with models that had not seen them. Returns
+    the scores (baselines, months, loop curves, cold start, weights of the experts) and the scored rows.
 
     Raises:
-        InputError: names the feature.
+        InputError: a feature is missing or known too late, or the split leaves nothing.
     """
-    for name in names:
-        if name not in rows.columns:
-            raise InputError(f"feature {name!r} is not in the rows; they have {', '.join(map(str, rows.columns[:30]))}")
-        moments = (known_at or {}).get(name)
-        if moments is not None and (pd.to_datetime(moments, utc=True) > rows["decision_time"]).any():
-            raise InputError(f"feature {name!r} is known only after the decision; it would leak the outcome")
+    features = [*spec.numbers, *spec.categories]
+    check_available(rows, features, spec.known_at)
+    rows = with_calendar(ordered(rows), spec.timezone)
+    test = (rows["decision_time"] > train_until).to_numpy()
+    check_split(rows, test, train_until)
+    check_canaries(rows[~test], features)
+    outcomes = ("label", *spec.outcomes)
+    live = replay(rows, spec.entities, outcomes=outcomes, load=spec.load, half_lives_days=spec.half_lives_days)
+    frozen = replay(
+        rows, spec.entities, outcomes=outcomes, load=spec.load, freeze_after=train_until,
+        half_lives_days=spec.half_lives_days,
+    )  # fmt: skip
+    numbers = [*spec.numbers, *CALENDAR]
+    plain = design(rows, numbers, spec.categories)
+    arms = _arms(rows, spec, plain, live, frozen, train_until, test)
+    online, weights = _online(rows, spec, arms, live, test)
+    arms.values.update(online)
+    return _result(rows, spec, arms, live, weights, test)
 
 
-def evaluate_binary(
+def _join(plain: Floats, state: pd.DataFrame, categories: int) -> Floats:
+    """State before the categories, which stay last."""
+    cut = plain.shape[1] - categories
+    return np.column_stack([plain[:, :cut], state.to_numpy(float), plain[:, cut:]])
+
+
+def _origins(times: Floats, until_s: float, days: int) -> list[float]:
+    """Weekly origins from the warm-up on; ``until_s`` is one of them."""
+    warm = min(WARM_UP_DAYS * DAY_S, WARM_UP_SHARE * (until_s - times[0]))
+    step = days * DAY_S
+    back = int(warm // step)
+    last = times[-1]
+    ahead = int(np.ceil((last - until_s) / step)) if last > until_s else 0
+    return [until_s + n * step for n in range(-back, max(1, ahead))]
+
+
+def _arms(
     rows: pd.DataFrame,
-    numbers: Sequence[str],
-    categories: Sequence[str],
-    entities: Sequence[str],
+    spec: Spec,
+    plain: Floats,
+    live: pd.DataFrame,
+    frozen: pd.DataFrame,
     train_until: pd.Timestamp,
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Scores of a probability on decisions after ``train_until``, refitted every week on what was known by then.
-
-    ``rows``: decision_time, label_time, label (0, 1), features and entities. Returns the scores (with baselines and
-    months) and the scored rows.
-    """
-    check_available(rows, [*numbers, *categories, *entities])
-    rows = with_calendar(rows.dropna(subset=["label"])).sort_values("decision_time", kind="stable", ignore_index=True)
-    test = rows["decision_time"] > train_until
-    if not test.any() or test.all():
-        raise InputError(
-            f"there must be decisions before and after {train_until.date()}; the data run from "
-            f"{rows['decision_time'].min().date()} to {rows['decision_time'].max().date()}"
-        )
-    live, frozen = replay(rows, entities), replay(rows, entities, freeze_after=train_until)
-    base = [*numbers, *CALENDAR]
-    history = list(live.columns)
-    weekly = _rolling(
-        pd.concat([rows, live], axis=1), [*base, *history], categories, train_until, test, every=REFIT_DAYS
-    )
-    arms = {
-        "static_live_history": _rolling(
-            pd.concat([rows, live], axis=1), [*base, *history], categories, train_until, test, every=None
-        ),
-        "frozen_history": _rolling(
-            pd.concat([rows, frozen], axis=1), [*base, *history], categories, train_until, test, every=None
-        ),
-        "no_history": _rolling(rows, base, categories, train_until, test, every=None),
-    }
-    if entities:
-        arms[f"{entities[0].removesuffix('_id')}_rate"] = live.loc[test, f"{entities[0]}__rate"].to_numpy()
-    y = rows.loc[test, "label"].to_numpy(float)
-    scored = rows.loc[test, ["decision_time", "label", "label_time", *entities]].assign(prediction=weekly)
-    month = pd.to_datetime(scored["decision_time"], utc=True).dt.strftime("%Y-%m")
-    result: dict[str, Any] = {
-        **binary_scores(y, weekly),
-        "n_train": int((~test).sum()),
-        "n_test": int(test.sum()),
-        "rate": float(y.mean()),
-        "baselines": {name: binary_scores(y, p) for name, p in arms.items()},
-        "by_month": {name: binary_scores(y[month == name], weekly[month == name]) for name in sorted(month.unique())},
-    }
-    frozen_p = arms["frozen_history"]
-    result["loop_gap_by_month"] = {
-        name: _gap(
-            binary_scores(y[month == name], weekly[month == name]),
-            binary_scores(y[month == name], frozen_p[month == name]),
-        )
-        for name in sorted(month.unique())
-    }
-    return result, scored
+    test: npt.NDArray[np.bool_],
+) -> _Arms:
+    """Models fitted at each origin on labels known by then, and what they say until the next one."""
+    count = len(spec.categories)
+    full, cold = _join(plain, live, count), _join(plain, frozen, count)
+    y = rows["label"].to_numpy(float)
+    decision, known = seconds(rows["decision_time"]), seconds(rows["label_time"])
+    known = np.maximum(np.where(np.isfinite(known), known, np.inf), decision)
+    until_s = float(seconds(pd.Series([train_until]))[0])
+    origins = _origins(decision, until_s, spec.refit_days)
+    names = ("weekly", "static", "leaf_refit", "weekly_no_history", "frozen_history", "no_history")
+    out = {name: np.full(len(rows), np.nan) for name in names}
+    versions = np.full(len(rows), "", dtype=object)
+    models: dict[str, Any] = {}
+    rounds: dict[str, int] = {}
+    fitted = 0
+    for number, start in enumerate(origins):
+        end = origins[number + 1] if number + 1 < len(origins) else np.inf
+        chosen = (decision > start) & (decision <= end)
+        past = np.flatnonzero((decision <= start) & (known <= start))
+        if len(past) < FEWEST_ROWS or len(np.unique(y[past])) < 2:
+            continue
+        first = "weekly" not in models
+        anew = first or start == until_s
+        if anew or len(past) >= fitted * 1.005:
+            weight = recency_weights((start - decision[past]) / DAY_S, spec.recency_days)
+            for name, matrix in (("weekly", full), ("weekly_no_history", plain)):
+                parameters = parameters_for("binary", len(past))
+                slots = slots_of(matrix.shape[1] - count, count)
+                if anew:
+                    rounds[name] = find_rounds(matrix[past], y[past], slots, parameters, weight)
+                models[name] = fit(matrix[past], y[past], slots, parameters, rounds[name], weight)
+            fitted = len(past)
+        if anew:
+            models["static"], models["no_history"] = models["weekly"], models["weekly_no_history"]
+        if not chosen.any():
+            continue
+        version = hashlib.sha256(models["weekly"].model_to_string().encode()).hexdigest()[:10]
+        versions[chosen] = f"{pd.Timestamp(start, unit='s'):%Y-%m-%d}-{version}"
+        for name, matrix in (
+            ("weekly", full), ("static", full), ("weekly_no_history", plain), ("frozen_history", cold),
+            ("no_history", plain),
+        ):  # fmt: skip
+            booster = models["static" if name == "frozen_history" else name]
+            out[name][chosen] = booster.predict(matrix[chosen], num_threads=1)
+        _nightly(out["leaf_refit"], models["static"], full, y, decision, known, start, min(end, decision[-1]))
+    for entity in as_entities(spec.entities):
+        out[f"{_short(entity.name)}_rate"] = _rate(live, entity.name, spec)
+    return _Arms(out, versions)
 
 
-def _gap(ours: dict[str, float | None], theirs: dict[str, float | None]) -> dict[str, float | None]:
-    return {
-        name: None if ours[name] is None or theirs[name] is None else float(ours[name]) - float(theirs[name])  # type: ignore[arg-type]
-        for name in ("roc_auc", "pr_auc")
-    }
+def _short(name: str) -> str:
+    """``attributes.mode*zone_id`` -> ``mode*zone``."""
+    return "*".join(one.split(".")[-1].removesuffix("_id") for one in name.split("*"))
 
 
-def _rolling(
-    rows: pd.DataFrame,
-    numbers: Sequence[str],
-    categories: Sequence[str],
-    train_until: pd.Timestamp,
-    test: pd.Series,
-    every: int | None,
-) -> Any:
-    """Predictions of the test rows; ``every`` days the model is fitted again on labels known by then."""
-    out = np.full(len(rows), np.nan)
-    start, rounds = train_until, None
-    last = rows.loc[test, "decision_time"].max()
-    while start <= last:
-        end = last if every is None else min(last, start + pd.Timedelta(days=every))
-        chosen = test & (rows["decision_time"] > start) & (rows["decision_time"] <= end)
+def _rate(live: pd.DataFrame, name: str, spec: Spec) -> Floats:
+    """The rate of an entity over the middle half-life."""
+    half = sorted(spec.half_lives_days)[len(spec.half_lives_days) // 2]
+    return live[f"{name}__rate_{half:g}d"].to_numpy(float)
+
+
+def _nightly(
+    out: Floats, booster: Any, matrix: Floats, y: Floats, decision: Floats, known: Floats, start: float, end: float
+) -> None:
+    """Leaves refitted every night on the labels of the last weeks that are known by then."""
+    night, seen, refitted = start, -1, booster
+    while night < end:
+        chosen = (decision > night) & (decision <= min(night + DAY_S, end))
         if chosen.any():
-            known = (rows["decision_time"] <= start) & (rows["label_time"] <= start)
-            model = train("failed", rows[known], rows.loc[known, "label"], numbers, categories, rounds=rounds)
-            rounds = rounds or model.boosters["p"].current_iteration()
-            out[chosen.to_numpy()] = model.predict(rows[chosen])["probability"]
-        start = end
-        if every is None or end >= last:
-            break
-    return out[test.to_numpy()]
+            past = (known <= night) & (decision <= night) & (decision > night - REFIT_WINDOW_DAYS * DAY_S)
+            if past.sum() >= FEWEST_ROWS and past.sum() - seen >= 20 and len(np.unique(y[past])) == 2:
+                seen, refitted = int(past.sum()), refit_leaves(booster, matrix[past], y[past])
+            out[chosen] = refitted.predict(matrix[chosen], num_threads=1)
+        night += DAY_S
 
 
-def evaluate_eta(
-    rows: pd.DataFrame, numbers: Sequence[str], categories: Sequence[str], test: pd.Series
+def _online(
+    rows: pd.DataFrame, spec: Spec, arms: _Arms, live: pd.DataFrame, test: npt.NDArray[np.bool_]
+) -> tuple[dict[str, Floats], list[dict[str, Any]]]:
+    """Go through decisions and matured labels in order of time; every label is learned once, when it is known."""
+    y = rows["label"].to_numpy(float)
+    rates = [name for name in arms.values if name.endswith("_rate")]
+    names = ("weekly", *(n for n in ("static", "leaf_refit", "weekly_no_history", *rates)))
+    table = np.column_stack([arms.values[name] for name in names])
+    linear = linear_inputs(live, ~test)
+    layer = OnlineLayer(names, linear.shape[1], float(y[~test].mean()))
+    said = np.full((len(rows), len(layer.experts)), np.nan)
+    out = {name: np.full(len(rows), np.nan) for name in ("fivefold", "mixture", *EXTRA)}
+    log: list[dict[str, Any]] = []
+    noted = -np.inf
+    kinds, who, times = timeline(seconds(rows["decision_time"]), seconds(rows["label_time"]))
+    for kind, row, now in zip(kinds.tolist(), who.tolist(), times.tolist(), strict=True):
+        if kind == ASK:
+            if np.isfinite(table[row, 0]):
+                out["fivefold"][row], out["mixture"][row] = layer.predict(table[row], linear[row], now, said[row])
+                if now >= noted + spec.refit_days * DAY_S:
+                    noted = now
+                    log.append({"as_of": pd.Timestamp(now, unit="s").isoformat(), **layer.mixture.weights})
+        elif kind in (LEARN, LATE_LEARN):
+            layer.learn(said[row], linear[row], y[row], out["mixture"][row], now)
+    for number, name in enumerate(EXTRA, len(names)):
+        out[name] = said[:, number]
+    return out, log
+
+
+def _result(
+    rows: pd.DataFrame,
+    spec: Spec,
+    arms: _Arms,
+    live: pd.DataFrame,
+    weights: list[dict[str, Any]],
+    test: npt.NDArray[np.bool_],
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """MAE, coverage and width of quantiles of a duration (``label``, seconds) on held-out rows.
+    """Scores of every arm on the test rows, cut by month and by number of known outcomes."""
+    y = rows["label"].to_numpy(float)
+    moment = pd.to_datetime(rows["decision_time"], utc=True).dt.tz_convert(spec.timezone)
+    day = moment.dt.strftime("%Y-%m-%d").to_numpy(object)
+    month = moment.dt.strftime("%Y-%m").to_numpy(object)
+    scored = test & np.isfinite(arms.values["fivefold"])
 
-    The baseline is distance / speed: a line through the training rows.
-    """
-    check_available(rows, [*numbers, *categories])
-    rows = with_calendar(rows)
-    usable = rows["label"].notna()
-    rows, test = rows[usable].reset_index(drop=True), test[usable].reset_index(drop=True)
-    if not test.any() or test.all():
-        raise InputError("the split leaves no rows to train on or none to score")
-    past = rows[~test]
-    # the newest tail of `train` calibrates; rows without a true order are shuffled by a fixed seed first
-    past = past.sample(frac=1.0, random_state=17)
-    model = train("eta", past, past["label"], [*numbers, *CALENDAR], categories)
-    future = rows[test]
-    q = model.predict(future)
-    y = future["label"].to_numpy(float)
-    km = "distance_m" if "distance_m" in numbers else numbers[0]
-    slope, intercept = np.polyfit(past[km].fillna(past[km].median()).to_numpy(float), past["label"].to_numpy(float), 1)
-    line = slope * future[km].fillna(past[km].median()).to_numpy(float) + intercept
-    residual = past["label"].to_numpy(float) - (slope * past[km].fillna(past[km].median()).to_numpy(float) + intercept)
-    lo, hi = np.quantile(residual, [0.1, 0.9])
-    result: dict[str, Any] = {
-        **interval_scores(y, q["p10_s"].to_numpy(), q["p50_s"].to_numpy(), q["p90_s"].to_numpy()),
-        "n_train": len(past),
-        "n_test": len(future),
-        "baselines": {"distance_speed": interval_scores(y, line + lo, line, line + hi)},
+    def scores(name: str, where: npt.NDArray[np.bool_]) -> dict[str, float | None]:
+        p = arms.values[name]
+        good = where & np.isfinite(p)
+        return binary_scores(y[good], p[good], day[good]) if good.any() else {}
+
+    baselines = {name: scores(name, scored) for name in arms.values if name != "fivefold"}
+    baselines["live_history_weekly_refit"] = baselines.pop("weekly")
+    baselines["frozen_model_live_state"] = baselines.pop("static")
+    baselines["frozen_model_frozen_state"] = baselines.pop("frozen_history")
+    months = {str(one): scored & (month == one) for one in sorted(set(month[scored]))}
+    curves = {
+        name: {
+            "full_loop": scores("fivefold", where),
+            "frozen_model_live_state": scores("static", where),
+            "frozen_model_frozen_state": scores("frozen_history", where),
+        }
+        for name, where in months.items()
     }
-    return result, future[["decision_time", "label", "label_time"]].join(q)
+    result: dict[str, Any] = {
+        **scores("fivefold", scored),
+        "n_train": int((~test).sum()),
+        "n_test": int(scored.sum()),
+        "n_unscored": int((test & ~scored).sum()),
+        "rate": float(y[scored].mean()),
+        "baselines": baselines,
+        "by_month": {name: {"n": int(where.sum())} | scores("fivefold", where) for name, where in months.items()},
+        "loop_gap_by_month": {name: _gaps(curve) for name, curve in curves.items()},
+        "loop_curves_by_month": curves,
+        "cold_start": _cold_start(y, arms, live, spec, scored),
+        "reliability": _reliability(y[scored], arms.values["fivefold"][scored]),
+        "expert_weights": weights,
+    }
+    entity = rows["entity"] if "entity" in rows.columns else pd.Series(rows.index, index=rows.index)
+    frame = pd.DataFrame(
+        {
+            "entity": entity,
+            "as_of": rows["decision_time"],
+            "prediction": arms.values["fivefold"],
+            "label": y,
+            "label_time": rows["label_time"],
+            "model_version": arms.versions,
+            **{f"arm_{name}": p for name, p in arms.values.items() if name != "fivefold"},
+        }
+    )
+    return result, frame[scored].reset_index(drop=True)
 
 
-__all__ = ["PRIOR_WEIGHT", "check_available", "evaluate_binary", "evaluate_eta"]
+def _gaps(curve: dict[str, dict[str, float | None]]) -> dict[str, Any]:
+    """Full loop minus the frozen arms."""
+    out: dict[str, Any] = {}
+    for score in ("roc_auc", "pr_auc"):
+        ours = curve["full_loop"].get(score)
+        for arm, suffix in (("frozen_model_frozen_state", ""), ("frozen_model_live_state", "_to_live_state")):
+            theirs = curve[arm].get(score)
+            out[f"{score}{suffix}"] = None if ours is None or theirs is None else ours - theirs
+    return out
+
+
+def _cold_start(
+    y: Floats, arms: _Arms, live: pd.DataFrame, spec: Spec, scored: npt.NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """Scores by number of outcomes of the entity (``cold_start``, else the first) known at the decision."""
+    if not spec.entities:
+        return []
+    entity = spec.cold_start or as_entities(spec.entities)[0].name
+    known = live[f"{entity}__count"].to_numpy(float)
+    out: list[dict[str, Any]] = []
+    for low, high in ((0, 0), (1, 2), (3, 5), (6, 15), (16, np.inf)):
+        where = scored & (known >= low) & (known <= high)
+        if where.any():
+            name = f"{low}" if low == high else f"{low}-{high:g}" if np.isfinite(high) else f"{low}+"
+            p = arms.values["fivefold"][where]
+            out.append({"known_outcomes": name, "n": int(where.sum())} | binary_scores(y[where], p))
+    return out
+
+
+def _reliability(y: Floats, p: Floats, bins: int = 15) -> list[dict[str, float]]:
+    """Mean prediction and share of positives in bins of equal mass."""
+    parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
+    return [{"predicted": float(p[x].mean()), "observed": float(y[x].mean()), "n": len(x)} for x in parts if len(x)]

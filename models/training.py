@@ -14,17 +14,17 @@ from domain.errors import ModelError
 
 BINARY = {
     "objective": "binary",
-    "learning_rate": 0.04,
+    "learning_rate": 0.03,
     "num_leaves": 24,
-    "min_data_in_leaf": 80,
-    "feature_fraction": 0.7,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
-    "lambda_l2": 5.0,
+    "lambda_l2": 10.0,
 }
 QUANTILE = {
     "objective": "quantile",
-    "learning_rate": 0.05,
+    "learning_rate": 0.08,
     "num_leaves": 24,
     "min_data_in_leaf": 40,
     "feature_fraction": 0.8,
@@ -38,6 +38,9 @@ as long, one thread each loses little on the tables of a day."""
 COMMON = {"verbose": -1, "num_threads": THREADS, "deterministic": True, "force_row_wise": True, "seed": 17}
 ROUNDS = 600
 PATIENCE = 40
+FEWEST_ROUNDS = 20
+SMALL = 8_000
+"""Rows below which trees are kept small."""
 TAIL_SHARE = 0.15
 """Newest share of the rows: stops the training early and calibrates the intervals."""
 QUANTILES = (0.1, 0.5, 0.9)
@@ -88,6 +91,79 @@ def encode(
     matrix = np.column_stack(columns) if columns else np.empty((len(frame), 0))
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
+
+
+def slots_of(numbers: int, categories: int) -> list[int]:
+    """Positions of the categories in the matrix, behind the numbers."""
+    return list(range(numbers, numbers + categories))
+
+
+def recency_weights(age_days: npt.NDArray[np.float64], half_life_days: float) -> npt.NDArray[np.float64]:
+    """Weights that halve with every ``half_life_days`` of age; a mean of 1."""
+    weights = 0.5 ** (np.maximum(age_days, 0.0) / half_life_days)
+    return np.asarray(weights / max(weights.mean(), 1e-12))
+
+
+def parameters_for(objective: str, rows: int, alpha: float | None = None) -> dict[str, Any]:
+    """LightGBM parameters of a head; small tables get smaller trees."""
+    kind = BINARY if objective == "binary" else QUANTILE
+    small = rows < SMALL
+    chosen = COMMON | kind | ({"num_leaves": 12, "min_data_in_leaf": 30} if small else {})
+    return chosen | ({} if alpha is None else {"alpha": alpha})
+
+
+def find_rounds(
+    matrix: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    slots: list[int],
+    parameters: dict[str, Any],
+    weight: npt.NDArray[np.float64] | None = None,
+    tail_share: float = TAIL_SHARE,
+) -> int:
+    """Rounds by early stopping on the newest ``tail_share`` of rows that are in order of time."""
+    import lightgbm as lgb
+
+    cut = int(len(y) * (1 - tail_share))
+    if parameters["objective"] == "binary" and len(np.unique(y[:cut])) < 2:
+        return FEWEST_ROUNDS
+    head = lgb.Dataset(
+        matrix[:cut], y[:cut], categorical_feature=slots, weight=None if weight is None else weight[:cut]
+    )
+    tail = lgb.Dataset(matrix[cut:], y[cut:], reference=head)
+    found = lgb.train(
+        parameters, head, ROUNDS, valid_sets=[tail], callbacks=[lgb.early_stopping(PATIENCE, verbose=False)]
+    )
+    return max(FEWEST_ROUNDS, int(found.best_iteration))
+
+
+def fit(
+    matrix: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    slots: list[int],
+    parameters: dict[str, Any],
+    rounds: int,
+    weight: npt.NDArray[np.float64] | None = None,
+) -> Any:
+    """A LightGBM booster of so many rounds."""
+    import lightgbm as lgb
+
+    return lgb.train(parameters, lgb.Dataset(matrix, y, categorical_feature=slots, weight=weight), rounds)
+
+
+def refit_leaves(
+    booster: Any,
+    matrix: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    decay: float = 0.9,
+) -> Any:
+    """The same trees with leaf values moved towards newer rows; binary heads only (harmful with an L1 objective).
+
+    Raises:
+        ModelError: the booster is not a binary head.
+    """
+    if "binary" not in booster.model_to_string(num_iteration=1)[:600]:
+        raise ModelError("leaf refit is for binary heads; with absolute or quantile loss it makes errors larger")
+    return booster.refit(matrix, y, decay_rate=decay, num_threads=THREADS, verbose=-1)
 
 
 def train(

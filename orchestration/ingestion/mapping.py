@@ -132,21 +132,48 @@ class Features(_Strict):
 
 
 class Split(_Strict):
+    """Train until a date, or leave one value of ``folds_by`` out at a time."""
+
     train_until: date | None = None
-    holdout_by: str | None = None
-    share: float = 0.2
+    folds_by: str | None = None
+
+
+class Moment(_Strict):
+    """When a decision is made: a timestamp column of the order, moved by so many hours; never before it is known."""
+
+    at: str
+    hours: float = 0.0
 
 
 class EvaluationTask(_Strict):
-    """A prediction task on this source: what is predicted, from what, and how past and future are split."""
+    """A prediction task on this source: what is predicted, from what, when, and how past and future are split.
+
+    ``milestones`` (ETA): name -> event at which the time to ``to_event`` is predicted; an event is a type, or
+    ``type@suffix`` for stops whose id ends in ``-suffix``. ``available``: column -> milestone it is known from; every
+    other column is known with the order. ``entities``: ``a``, ``a*b`` (a pair), ``a*b>a`` (shrunk to a parent).
+    ``outcomes``: further numbers learned with the label; ``duration_s`` is the time from decision to conclusion.
+    """
 
     name: str
     task: Literal["failed", "late", "eta"]
     features: Features = Features()
     entities: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
     split: Split = Split()
+    decide: Moment | None = None
+    where: str | None = None
+    plan: str | None = None
+    load: str | None = None
+    cold_start: str | None = None
+    milestones: dict[str, str] = {}
+    available: dict[str, str] = {}
     from_event: str | None = None
     to_event: str | None = None
+    half_lives_days: tuple[float, ...] = (7.0, 30.0, 120.0)
+    recency_days: float = 180.0
+    refit_days: int = 7
 
 
 class Mapping(_Strict):
@@ -204,7 +231,7 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = {
             name
-            for model in (Mapping, Input, Value, Rule, TableMapping, EvaluationTask, Features, Split)
+            for model in (Mapping, Input, Value, Rule, TableMapping, EvaluationTask, Features, Split, Moment)
             for name in model.model_fields
         }
         near = difflib.get_close_matches(str(first["loc"][-1]), sorted(known), n=1)

@@ -1,14 +1,22 @@
 """Nothing is known before its time; scores equal known answers; damaged models do not serve."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.errors import InputError, ModelError
-from models.evaluation import check_available, evaluate_binary
+from models.availability import check_available
+from models.eta_evaluation import evaluate_eta
+from models.evaluation import evaluate_binary
 from models.metrics import ece, pr_auc, roc_auc
+from models.online import OnlineLayer
+from models.protocol import Spec
 from models.registry import Registry
-from models.state import EntityState, replay
+from models.state import EntityState, entity_values, replay, seconds
 from models.training import train
 
 
@@ -31,21 +39,62 @@ def rows_of(count=3_000, seed=0):
     )
 
 
-def test_replay_equals_live_scoring_bit_for_bit():
-    rows = rows_of(400)
-    batch = replay(rows, ["customer_id"])
-    state, live = EntityState(["customer_id"]), []
-    seconds = (rows[["decision_time", "label_time"]] - pd.Timestamp(0, tz="UTC")).apply(lambda c: c.dt.total_seconds())
-    waiting = []
-    for index, row in enumerate(rows.itertuples()):
-        now = seconds["decision_time"].iloc[index]
-        for known, who, label in sorted(waiting):
-            if known <= now:
-                state.learn((who,), label, known)
-        waiting = [one for one in waiting if one[0] > now]
-        live.append(state.features((row.customer_id,), now))
-        waiting.append((seconds["label_time"].iloc[index], row.customer_id, row.label))
-    assert np.array_equal(batch.to_numpy(), np.array(live), equal_nan=True)
+ENTITIES = ["zone_id", "customer_id>zone_id", "customer_id*zone_id>customer_id"]
+
+
+def live_replay(rows, entities, order=None):
+    """Score as a service would: questions and outcomes one by one, by the clocks alone."""
+    state, out = EntityState(entities), np.empty((len(rows), len(EntityState(entities).names)))
+    keys = list(zip(*entity_values(rows, entities), strict=True))
+    decision, known = seconds(rows["decision_time"]), seconds(rows["label_time"])
+    events = [(t, 1, n) for n, t in enumerate(decision)] + [(t, 2, n) for n, t in enumerate(decision)]
+    events += [(t, 0, n) for n, t in enumerate(known) if np.isfinite(t)]
+    for at, kind, n in sorted(events):
+        load = float(rows["mass_g"].iloc[n])
+        if kind == 1:
+            state.open(keys[n], at, load)
+        elif kind == 2:
+            out[n] = state.features(keys[n], at)
+        else:
+            state.close(keys[n], load)
+            state.learn(keys[n], [rows["label"].iloc[n]], at)
+    return out, state
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.floats(0.1, 200))
+def test_replay_equals_live_scoring_bit_for_bit(seed, count, hours):
+    rows = rows_of(count, seed)
+    rows["label_time"] = rows["decision_time"] + pd.Timedelta(hours=hours)
+    rows["zone_id"] = (rows["customer_id"].astype(int) % 7).astype(str)
+    rows.loc[rows.index % 5 == 0, "customer_id"] = None
+    live, _ = live_replay(rows, ENTITIES)
+    batch = replay(rows, ENTITIES, load="mass_g").to_numpy()
+    assert np.array_equal(batch, live, equal_nan=True)
+
+
+def test_a_late_outcome_weighs_as_if_it_had_come_in_time():
+    def state_after(order):
+        state = EntityState(["customer_id"])
+        for day, outcome in order:
+            state.learn(("anna",), [outcome], day * 86_400.0)
+        return state.features(("anna",), 40 * 86_400.0)
+
+    in_time, late = state_after([(1, 1.0), (9, 0.0), (30, 0.0)]), state_after([(9, 0.0), (30, 0.0), (1, 1.0)])
+    np.testing.assert_allclose(in_time, late)
+
+
+def test_decay_and_shrinking_equal_the_formula():
+    state = EntityState(["customer_id"], half_lives_days=(10.0,), prior_weight=4.0)
+    state.learn(("anna",), [1.0], 0.0)
+    state.learn(("bo",), [0.0], 0.0)
+    features = dict(zip(state.names, state.features(("anna",), 10 * 86_400.0), strict=True))
+    prior = 0.5  # one failure of two, both faded alike
+    assert features["customer_id__rate_10d"] == pytest.approx((0.5 * 1 + 4 * prior) / (0.5 + 4))
+    assert features["customer_id__rate"] == pytest.approx((1 + 4 * prior) / (1 + 4))
+    unseen = dict(zip(state.names, state.features(("cem",), 0.0), strict=True))
+    assert unseen["customer_id__rate"] == pytest.approx(prior)
+    assert unseen["customer_id__count"] == 0
 
 
 def test_a_label_known_later_changes_no_feature():
@@ -65,13 +114,129 @@ def test_metrics_have_their_known_values():
     assert ece(np.array([0, 1.0] * 50), np.full(100, 0.5), bins=1) == 0.0
 
 
+def spec(**more):
+    return Spec(**{"numbers": ("mass_g",), "entities": ("customer_id",), **more})
+
+
+UNTIL = pd.Timestamp("2026-02-15", tz="UTC")
+
+
 def test_history_beats_no_history_and_the_loop_is_reported():
-    result, scored = evaluate_binary(
-        rows_of(6_000), ["mass_g"], [], ["customer_id"], pd.Timestamp("2026-02-15", tz="UTC")
-    )
+    rows = rows_of(2_500).assign(entity=[f"o{n}" for n in range(2_500)])
+    result, scored = evaluate_binary(rows, spec(), UNTIL)
     assert result["roc_auc"] > result["baselines"]["no_history"]["roc_auc"] + 0.1
+    assert result["ece"] < 0.05
     assert len(scored) == result["n_test"]
-    assert set(result["by_month"]) == {"2026-02", "2026-03"}
+    assert set(result["by_month"]) == set(result["loop_gap_by_month"]) == {"2026-02", "2026-03"}
+    assert pr_auc(scored["label"].to_numpy(), scored["prediction"].to_numpy()) == result["pr_auc"]
+    assert (scored["as_of"] > UNTIL).all()
+    assert scored["model_version"].str.match(r"\d{4}-\d\d-\d\d-[0-9a-f]{10}").all()
+
+
+def test_labels_of_the_future_change_no_prediction():
+    """Flip every outcome known after a day: no prediction made before that day may move."""
+    rows, day = rows_of(1_800), pd.Timestamp("2026-03-10", tz="UTC")
+    flipped = rows.assign(label=rows["label"].where(rows["label_time"] <= day, 1 - rows["label"]))
+    before, after = (evaluate_binary(one, spec(), UNTIL)[1] for one in (rows, flipped))
+    early = before["as_of"] <= day
+    assert early.sum() > 200
+    assert np.array_equal(before["prediction"][early], after["prediction"][early])
+
+
+def test_a_planted_column_is_refused():
+    rows = rows_of(2_500)
+    with pytest.raises(InputError, match=r"'receipt'.*after the fact"):
+        evaluate_binary(rows.assign(receipt=rows["label"] * 3 + 1), spec(numbers=("receipt",)), UNTIL)
+    with pytest.raises(InputError, match="known only after the decision"):
+        late = {"mass_g": rows["label_time"]}
+        evaluate_binary(rows, spec(known_at=late), UNTIL)
+
+
+def test_a_split_with_nothing_on_one_side_says_what_the_data_cover():
+    with pytest.raises(InputError, match="2026-01-01 to 2026-03-31"):
+        evaluate_binary(rows_of(500), spec(), pd.Timestamp("2030-01-01", tz="UTC"))
+
+
+@pytest.mark.parametrize("damage", ["unseen", "nan", "infinite", "never known", "skew", "silent days"])
+def test_bad_input_is_scored_all_the_same(damage):
+    rows = rows_of(1_500)
+    late = rows["decision_time"] > UNTIL
+    if damage == "unseen":
+        rows.loc[late, "customer_id"] = [f"new{n}" for n in range(late.sum())]
+    elif damage == "nan":
+        rows["mass_g"] = rows["mass_g"].astype(float).where(rows.index % 2 == 0)
+        rows.loc[rows.index % 3 == 0, "customer_id"] = None
+    elif damage == "infinite":
+        rows["mass_g"] = rows["mass_g"].astype(float).where(rows.index % 2 == 0, np.inf)
+        rows.loc[rows.index % 50 == 0, "label"] = np.inf
+    elif damage == "never known":
+        rows.loc[rows.index % 4 == 0, "label_time"] = pd.NaT
+    elif damage == "skew":
+        rows.loc[rows.index % 4 == 0, "label_time"] -= pd.Timedelta(days=3)
+    else:
+        rows = rows[~rows["decision_time"].dt.day.between(3, 12)]
+    result, scored = evaluate_binary(rows, spec(), UNTIL)
+    assert result["n_test"] > 100
+    assert scored["prediction"].between(0, 1).all()
+
+
+def eta_rows(count=800, seed=0):
+    rng = np.random.default_rng(seed)
+    times = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(
+        np.sort(rng.integers(0, 60 * 86_400, count)), unit="s"
+    )
+    distance = rng.uniform(1_000, 20_000, count)
+    label = distance / 8 + rng.gamma(2, 200, count)
+    return pd.DataFrame(
+        {
+            "entity": [f"o{n}" for n in range(count)],
+            "distance_m": distance,
+            "city": rng.choice(["a", "b", "c"], count),
+            "decision_time": times,
+            "label": label,
+            "label_time": times + pd.to_timedelta(label, unit="s"),
+        }
+    )
+
+
+ETA = Spec(numbers=("distance_m",), segments=("city",))
+
+
+def test_eta_intervals_cover_in_every_split():
+    rows = eta_rows(1_400)
+    result, scored = evaluate_eta(rows, ETA, train_until=UNTIL)
+    assert abs(result["coverage_80"] - 0.8) < 0.06
+    assert abs(result["coverage_90"] - 0.9) < 0.05
+    assert result["mae_s"] < 400
+    assert set(result["coverage"]["by_group"]["city"]) == {"a", "b", "c"}
+    quantiles = scored[["p05_s", "p10_s", "p50_s", "p90_s", "p95_s"]].to_numpy()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    folds, _ = evaluate_eta(rows, ETA, fold=rows["city"])
+    assert folds["n_test"] == len(rows)
+
+
+def test_an_eta_learns_nothing_from_labels_that_have_not_matured():
+    rows = eta_rows()
+    last = rows["decision_time"] > rows["decision_time"].max() - pd.Timedelta(days=1)
+    changed = rows.assign(label=rows["label"].where(~last, 9e4))
+    before, after = (evaluate_eta(one, ETA, train_until=UNTIL)[1] for one in (rows, changed))
+    earlier = before["as_of"] <= rows["decision_time"].max() - pd.Timedelta(days=1)
+    assert np.array_equal(before["p90_s"][earlier], after["p90_s"][earlier])
+
+
+def test_the_mixture_follows_the_better_expert_and_its_state_is_put_back():
+    rng = np.random.default_rng(1)
+    layer = OnlineLayer(["good", "bad"], 1, 0.3)
+    for n in range(600):
+        chance = rng.uniform(0.05, 0.6)
+        p, said = np.array([chance, 1 - chance]), np.empty(4)
+        x = np.array([chance])
+        _, raw = layer.predict(p, x, n * 3_600.0, said)
+        layer.learn(said, x, float(rng.random() < chance), raw, n * 3_600.0)
+    assert layer.mixture.weights["good"] > 3 * layer.mixture.weights["bad"]
+    again = OnlineLayer.restored(json.loads(json.dumps(layer.state())))
+    p, x = np.array([0.2, 0.5]), np.array([0.1])
+    assert layer.predict(p, x, 9e6, np.empty(4)) == again.predict(p, x, 9e6, np.empty(4))
 
 
 def test_a_feature_known_afterwards_is_refused():
