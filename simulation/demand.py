@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from domain.errors import InputError
 from simulation.columns import coded, moments, numbered, numbered_arrow
@@ -55,17 +57,22 @@ class DayOrders:
     def __len__(self) -> int:
         return len(self.customer)
 
-    @property
+    @cached_property
     def prefix(self) -> str:
+        """What the ids of this date begin with."""
         return f"o{self.day:%Y%m%d}-"
 
-    def order_ids(self) -> object:
+    @cached_property
+    def start(self) -> datetime:
+        """Local midnight (UTC)."""
+        return self.origin.to_pydatetime()
+
+    def order_ids(self) -> pa.Array:
         """Arrow array of the ids."""
         return numbered_arrow(self.prefix, np.arange(len(self)), ID_DIGITS)
 
     def numbers_of(self, ids: object) -> Integers:
         """Numbers of order ids (any text column), -1 where an id is not of this date."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         column = pa.array(ids, type=pa.large_string())
@@ -101,12 +108,9 @@ def draw_orders(world: World, day: date) -> DayOrders:
         start[mine] = np.array([s.start for s in one.slots])[slot] * 3_600
         end[mine] = np.array([s.end for s in one.slots])[slot] * 3_600
     parcels = _parcels(chance("parcels"), np.array([one.parcels_mean for one in mix])[tenant])
-    mass = np.array([one.parcel_g for one in mix])[tenant] * np.exp(
-        scenario.demand.mass_spread * normals(seed, "mass", day, keys=count)
-    )
-    volume = np.array([one.parcel_ml for one in mix])[tenant] * np.exp(
-        scenario.demand.volume_spread * normals(seed, "volume", day, keys=count)
-    )
+    law = scenario.demand
+    mass = np.array([one.parcel_g for one in mix])[tenant] * _sizes(seed, "mass", day, parcels, law.mass_spread)
+    volume = np.array([one.parcel_ml for one in mix])[tenant] * _sizes(seed, "volume", day, parcels, law.volume_spread)
     # in a null world a wrong address is of the order, not of the customer: history tells nothing
     lasting = uniforms(seed, "wrong lasts", keys=who) < scenario.signal
     once = chance("wrong once") < scenario.customers.wrong_address_share
@@ -131,8 +135,8 @@ def draw_orders(world: World, day: date) -> DayOrders:
         windowed=windowed,
         service_s=STANDARD_S + STANDARD_PARCEL_S * parcels,
         parcels=parcels,
-        mass_g=np.maximum(50, mass * parcels).astype(np.int64).clip(max=400_000),
-        volume_ml=np.maximum(100, volume * parcels).astype(np.int64).clip(max=2_000_000),
+        mass_g=np.maximum(50, mass).astype(np.int64).clip(max=400_000),
+        volume_ml=np.maximum(100, volume).astype(np.int64).clip(max=2_000_000),
         certified=chance("certified") < np.array([one.certified_share for one in mix])[tenant],
         wrong_address=wrong,
         created_s=created,
@@ -151,6 +155,15 @@ def _parcels(chance: Floats, mean: Floats) -> Integers:
     more = 1 - 1 / mean
     drawn = np.log1p(-chance) / np.log(np.maximum(more, 1e-12))
     return 1 + np.minimum(np.floor(drawn), 40).astype(np.int64)
+
+
+def _sizes(seed: int, name: str, day: date, parcels: Integers, spread: float) -> Floats:
+    """The sum of a log-normal size for each parcel of each order, median 1; few orders have many parcels."""
+    total = np.zeros(len(parcels))
+    for number in range(int(parcels.max(initial=0))):
+        which = np.flatnonzero(parcels > number)
+        total[which] += np.exp(spread * normals(seed, name, day, number, keys=which))
+    return total
 
 
 def _count(world: World, day: date, today: Conditions) -> int:

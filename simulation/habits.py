@@ -37,7 +37,7 @@ def habit_table(weekday: int) -> Floats:
     table = np.zeros((len(HABITS), HOURS))
     weekend = weekday >= 5
     if not weekend:
-        table[1] = np.where((hours >= 9) & (hours < 17), 0.7, -0.9)
+        table[1] = np.where((hours >= 9) & (hours < 17), 0.7, -0.3)
         table[3] = np.where(np.isin(hours, (8, 15, 16)), 1.2, -0.3)
         table[4] = np.where((hours >= 8) & (hours < 17), -0.6, np.where(hours == 17, 0.6, 2.6))
     else:
@@ -45,7 +45,9 @@ def habit_table(weekday: int) -> Floats:
         table[4] = 2.0
     table[2] = np.where(hours >= 17, 1.3, np.where(hours < 10, -0.9, 0.0))
     # everybody: a little harder early, clearly harder late (Changshu: 4.3, 3.5-4.0, then 11 % in the last slots)
-    table[:4] += np.where(hours < 9, 0.1, np.where(hours >= 19, 1.0, np.where(hours >= 18, 0.6, 0.0)))
+    table[:4] += np.where(
+        hours < 9, 0.1, np.select([hours >= 19, hours == 18, hours == 17, hours == 16], [1.5, 1.2, 0.7, 0.15], 0.0)
+    )
     return table
 
 

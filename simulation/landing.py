@@ -1,14 +1,20 @@
-"""Days of the twin as files in a landing folder, as a company's systems would drop them."""
+"""Days of the twin as files in a landing folder, as a company's systems would drop them; truth in a folder apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 
+from domain.errors import InputError
 from simulation.city import City, Tables
+from simulation.oracle import DayScore, day_score
+from simulation.schema import Scenario
 
 
 def write_tables(folder: Path, name: str, tables: Tables) -> None:
@@ -36,3 +42,63 @@ def write_landing(
         write_tables(folder, day.isoformat(), tables)
         if progress:
             progress(day)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What one simulated day came to; money in minor units."""
+
+    day: date
+    orders: int
+    events: int
+    invoiced_minor: int
+    score: DayScore
+
+
+def simulate(
+    scenario: Scenario, first_date: date, days: int, out: Path, truth: Path | None = None, jobs: int = 1
+) -> Iterator[Simulated]:
+    """Play ``days`` as the city's own dispatcher runs them, into ``out``; yields each day when its files are in place.
+
+    Every day is independent of the others, so ``jobs`` processes write the same files to the bit. Begun again after a
+    crash it writes the same files again.
+
+    Raises:
+        InputError: no days, no jobs, or ``truth`` would lie inside ``out`` (or the other way round).
+    """
+    if days < 1 or jobs < 1:
+        raise InputError(f"simulate: days and jobs must be at least 1, are {days} and {jobs}")
+    if truth is not None:
+        here, apart = out.resolve(), truth.resolve()
+        if here == apart or here in apart.parents or apart in here.parents:
+            raise InputError(f"simulate: the truth folder {truth} must be apart from {out}")
+    write_tables(out, "reference", City(scenario).reference(first_date))
+    dates = [first_date + timedelta(days=number) for number in range(days)]
+    if jobs == 1:
+        city = City(scenario)
+        yield from (_one_day(city, out, truth, day) for day in dates)
+        return
+    with get_context("spawn").Pool(jobs, _begin, (scenario,)) as pool:
+        yield from pool.imap(partial(_in_process, out, truth), dates, chunksize=max(1, min(8, days // (4 * jobs))))
+
+
+_own: dict[str, City] = {}
+
+
+def _begin(scenario: Scenario) -> None:
+    _own["city"] = City(scenario)
+
+
+def _in_process(out: Path, truth: Path | None, day: date) -> Simulated:
+    return _one_day(_own["city"], out, truth, day)
+
+
+def _one_day(city: City, out: Path, truth: Path | None, day: date) -> Simulated:
+    played = city.play_day(day, city.baseline_plan(day))
+    city.world.conditions.clear()
+    tables = {**city.day_before(day), "delivery_events": played.events, "invoices": played.invoices}
+    write_tables(out, day.isoformat(), tables)
+    if truth is not None:
+        played.truth.write(truth, day.isoformat())
+    invoiced = int(played.invoices["amount_minor"].sum())
+    return Simulated(day, len(tables["orders"]), len(played.events), invoiced, day_score(played))

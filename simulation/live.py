@@ -87,7 +87,8 @@ class LiveDay:
             self._clock.push(decided_second(orders, one), "decide", (one, order_numbers(orders, one)))
         self._origin = orders.origin.to_pydatetime()
         self._depots = [f"depot-{number}" for number in range(len(world.places.depot_city))]
-        self._depot_of_order = orders.depot.tolist()
+        self._depot_of_order = [self._depots[one] for one in orders.depot.tolist()]
+        self._order_ids: list[str] = orders.order_ids().to_pylist()
         routes = [(one.route_id, [self._order_id(stop.order) for stop in one.queue]) for one in self._day.routes]
         self.view = DayView(day, routes, self._origin - timedelta(days=1))
         self._routes = RouteDecisions(self._day, self._resequenced)
@@ -170,13 +171,13 @@ class LiveDay:
         self.view._resequenced(route.route_id, [self._order_id(one.order) for one in route.queue if one.order >= 0])
 
     def _order_id(self, number: int) -> str:
-        return f"{self._orders.prefix}{number:06d}"
+        return self._order_ids[number]
 
     def _event(self, row: EventRow, second: int) -> LiveEvent:
         number, kind, order, route, attempt, time_s, planned_s, code, lat, lon = row
         day, origin = self._day, self._origin
         own = day.routes[route] if route >= 0 else None
-        order_id = f"{day.order_prefix}{order:06d}" if order >= 0 else None
+        order_id = self._order_ids[order] if order >= 0 else None
         return LiveEvent(
             f"{day.event_prefix}{number:010d}",
             KINDS[kind],
@@ -184,7 +185,7 @@ class LiveDay:
             f"{order_id}-{attempt}" if order_id else None,
             attempt if order_id else None,
             own.route_id if own else None,
-            self._depots[own.depot if own else self._depot_of_order[order]],
+            self._depots[own.depot] if own else self._depot_of_order[order],
             own.fleet_id if own else None,
             own.vehicle_id if own else None,
             own.driver_id if own else None,

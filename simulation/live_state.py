@@ -17,7 +17,7 @@ class Day:
 
     def __init__(self, setup: DaySetup, door: DoorActions, clock: Clock) -> None:
         self.setup, self.door, self.clock = setup, door, clock
-        self.event_prefix, self.order_prefix = f"e{setup.orders.day:%Y%m%d}-", setup.orders.prefix
+        self.event_prefix = f"e{setup.orders.day:%Y%m%d}-"
         self.visits: list[Visit] = []
         self.open_route: dict[int, int] = {}
         self.concluded: dict[int, Visit] = {}

@@ -17,8 +17,8 @@ class Traffic(Section):
 
     Attributes:
         access_s: fixed time of a leg (leaving, parking).
-        speed_kmh: moving speed of the first ``near_km``; ``fast_kmh`` of what is beyond. With the access, quarters and noise these give
-            Amazon's Austin speeds by leg length (19 km/h at 0.35 km, 28 at 1.4, 44 at 7).
+        speed_kmh: moving speed of the first ``near_km``; ``fast_kmh`` beyond. With access, quarters and noise
+            they give Amazon's Austin speeds by leg length (19 km/h at 0.35 km, 28 at 1.4, 44 at 7).
         circuity: road over great circle (Bosnia: 1.35 in the median).
         hourly: factor on speed by local hour, 24 numbers; its mean over 8 to 19 h is taken out.
         rain_per_mm: share by which a millimetre of rain an hour lengthens a leg.

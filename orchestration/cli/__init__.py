@@ -17,6 +17,8 @@ COMMANDS = {
     "outbox": "Messages decided, delivered, waiting and dead",
     "constraints": "The constraint types, their parameters and units",
     "invoice": "What a contract says is owed; a carrier's invoice reconciled line by line",
+    "simulate": "Play days of the digital twin into a folder of tables",
+    "realism": "The twin beside real sets: distances, and what gives it away",
     "bench": "Measure speed, memory and quality beside a baseline",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""

@@ -12,6 +12,7 @@ from simulation.realism.subjects import BY_NAME, Rows, add_history
 
 LEAST_SENDY_S = 60
 """Sendy: shorter trips are errors at the button."""
+TRIP_EDGES = (0.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 1_000.0)
 LEAST_STOPS = 5
 """LaDe: a courier's pace is read from days with at least this many stops."""
 CHICAGO, AUSTIN = "amazon/chicago_2018-08-08/customers.csv", "amazon/austin_driven_sequences.csv"
@@ -117,8 +118,10 @@ def _trips(path: Path) -> pd.DataFrame:
 
 
 def relative(trips: pd.DataFrame) -> pd.DataFrame:
-    """Speeds over the mean speed of the set: motorcycles and vans differ in level, days in their shape."""
-    return trips.assign(relative_speed=trips["kmh"] / trips["kmh"].mean()).reset_index(drop=True)
+    """Speeds over the median of trips of that length in the same set: the level is taken out, the day's shape stays."""
+    band = pd.cut(trips["km"], TRIP_EDGES)
+    usual = trips.groupby(band, observed=True)["kmh"].transform("median")
+    return trips.assign(relative_speed=trips["kmh"] / usual).reset_index(drop=True)
 
 
 def _windows(path: Path) -> pd.DataFrame:
