@@ -17,6 +17,8 @@ from solvers.softened import clock_words
 
 MOST = 200
 """Findings reported at most."""
+MOST_PAIRS = 3_000_000
+"""Rules x orders x vehicles up to which every pair is looked at (about a second)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ def _times(rules: Sequence[Rule], problem: PlanningProblem) -> Iterator[Contradi
 def _unserveable(rules: Sequence[Rule], problem: PlanningProblem) -> Iterator[Contradiction]:
     """Orders that hard rules keep from every vehicle: a minimal set of these rules."""
     pairs = [(rule, kind.pair) for rule in rules if (kind := REGISTRY[rule.type]).pair is not None]
-    if not pairs:
+    if not pairs or len(pairs) * len(problem.orders) * len(problem.vehicles) > MOST_PAIRS:
         return
 
     def stopped(rule: Rule, measure: object, vehicle: Vehicle, order: Order) -> bool:
@@ -244,18 +246,20 @@ def _windows(problem: PlanningProblem) -> Iterator[Contradiction]:
     if problem.orders and not problem.vehicles:
         yield Contradiction(("vehicles",), "there are orders but no vehicle", "warning")
         return
+    depots = {order.depot_id for order in problem.orders}
+    of_depot = {depot: [v for v in problem.vehicles if depot in {"", v.depot_id}] for depot in depots}
+    begins = {depot: min((v.start_s for v in own), default=0) for depot, own in of_depot.items()}
+    ends = {depot: max((v.end_s for v in own), default=0) for depot, own in of_depot.items()}
+    sizes = {depot: {v.capacity.amounts() for v in own} for depot, own in of_depot.items()}
     for order in problem.orders:
-        own = [v for v in problem.vehicles if order.depot_id in {"", v.depot_id}]
-        if not own:
-            yield Contradiction(
-                (f"order {order.order_id}",), f"no vehicle starts from depot {order.depot_id}", "warning"
-            )
+        name, depot = (f"order {order.order_id}",), order.depot_id
+        if not of_depot[depot]:
+            yield Contradiction(name, f"no vehicle starts from depot {depot}", "warning")
             continue
-        ends = max(v.end_s for v in own)
-        begins = min(v.start_s for v in own)
-        if order.windows and all(w.start_s > ends or w.end_s < begins for w in order.windows):
-            words = f"its windows lie outside every shift ({clock_words(begins)} to {clock_words(ends)})"
-            yield Contradiction((f"order {order.order_id}",), words, "warning")
+        first, last = begins[depot], ends[depot]
+        if order.windows and all(w.start_s > last or w.end_s < first for w in order.windows):
+            words = f"its windows lie outside every shift ({clock_words(first)} to {clock_words(last)})"
+            yield Contradiction(name, words, "warning")
         amounts = order.load.amounts()
-        if not any(all(a <= c for a, c in zip(amounts, v.capacity.amounts(), strict=False)) for v in own):
-            yield Contradiction((f"order {order.order_id}",), "is larger than every vehicle", "warning")
+        if not any(all(a <= c for a, c in zip(amounts, size, strict=False)) for size in sizes[depot]):
+            yield Contradiction(name, "is larger than every vehicle", "warning")

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from solvers.contradictions import contradictions
 from solvers.engines import RELOAD, Sequences, core, insertion
 from solvers.evaluator import Evaluation, Evaluator, route_of
 from solvers.explainer import explain
+from solvers.families import native
 from solvers.plan import Plan, Unserved
 from solvers.problem import Order, PlanningProblem
 
@@ -45,6 +47,8 @@ def plan(
     settings = settings or SolveSettings()
     started = time.monotonic()
     say = progress or (lambda _: None)
+    for one in contradictions(problem):
+        say(f"{one.severity}: {one}")
     evaluator = Evaluator(problem)
     sequences, engine = _search(evaluator, settings, started, say, initial)
     say(f"{len(problem.orders)} orders, {len(sequences)} routes by {engine}")
@@ -79,7 +83,7 @@ def _search(
     found: Sequences | None = initial
     if not problem.locks:
         found = core.search(
-            problem,
+            native(problem),
             seconds=share * settings.seconds,
             seed=settings.seed,
             workers=settings.workers,

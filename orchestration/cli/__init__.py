@@ -15,6 +15,7 @@ COMMANDS = {
     "solve": "Solve a problem file: VRPLIB, Solomon, Li and Lim, MAMUT, VROOM or our JSON",
     "plan": "Plan one service date of a source",
     "outbox": "Messages decided, delivered, waiting and dead",
+    "verify": "Prove a plan against its problem; price what it exceeds, give arrivals, explain",
     "constraints": "The constraint types, their parameters and units",
     "invoice": "What a contract says is owed; a carrier's invoice reconciled line by line",
     "simulate": "Play days of the digital twin into a folder of tables",

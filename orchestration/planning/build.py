@@ -14,7 +14,8 @@ from domain.codes import TariffComponent
 from domain.errors import InputError
 from orchestration.planning.inputs import DayInputs
 from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window
-from solvers.problem import LARGEST, UNLIMITED
+from solvers.families.rows import rule_from_row
+from solvers.problem import LARGEST, UNLIMITED, Rule
 from solvers.travel import fit_travel, osrm_matrices
 
 FAILURE_COST_MINOR = 1_720
@@ -62,6 +63,7 @@ def build_problem(day: DayInputs) -> PlanningProblem:
         vehicles=_vehicles(day, midnight),
         travel=travel,
         currency=str(day.tariffs["currency"].iloc[0]) if len(day.tariffs) else "EUR",
+        rules=_rules(day),
     )
 
 
@@ -146,6 +148,42 @@ def _bans(constraints: pd.DataFrame) -> dict[tuple[str, Any], frozenset[str]]:
             if _given(value):
                 found.setdefault((scope, value), set()).add(str(row.vehicle_id))
     return {key: frozenset(value) for key, value in found.items()}
+
+
+def _rules(day: DayInputs) -> tuple[Rule, ...]:
+    """Instances of registered constraint types; what names orders or vehicles that are not of the day has no effect.
+
+    Raises:
+        PlanningError: names the instance and the field.
+    """
+    customers = day.orders.groupby("customer_id")["order_id"].agg(list).to_dict()
+    known = {str(one) for one in day.orders["order_id"]}
+    vehicles = {str(one) for one in day.shifts["vehicle_id"]}
+    rules = []
+    for row in day.constraints[day.constraints["type"] != "vehicle_ban"].itertuples():
+        orders = [str(row.order_id)] if _given(row.order_id) else []
+        if _given(row.customer_id):
+            orders += [str(one) for one in customers.get(row.customer_id, [])]
+        scoped = _given(row.order_id) or _given(row.customer_id)
+        orders = [one for one in orders if one in known]
+        vehicle = [str(row.vehicle_id)] if _given(row.vehicle_id) else []
+        if (scoped and not orders) or (vehicle and vehicle[0] not in vehicles):
+            continue
+        rules.append(
+            rule_from_row(
+                {
+                    "rule_id": str(row.constraint_id),
+                    "type": str(row.type),
+                    "orders": orders,
+                    "vehicles": vehicle,
+                    "parameters": row.parameters if _given(row.parameters) else None,
+                    "hardness": str(row.hardness),
+                    "price_minor": _whole(row.price_minor, 0),
+                    "authority": str(row.authority),
+                }
+            )
+        )
+    return tuple(rules)
 
 
 def _vehicles(day: DayInputs, midnight: pd.Timestamp) -> tuple[Vehicle, ...]:

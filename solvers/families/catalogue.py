@@ -28,6 +28,9 @@ needed:
  "hardness": "soft", "price_minor": 2, "authority": "promise"}
 ```
 
+These are rows as `solvers.families.rows` and the table `constraint_instances` take them; in a problem file
+(`docs/schemas/problem.schema.json`) a rule says `"hard": true` or `false` instead of its hardness.
+
 `fivefold constraints` lists the types, `fivefold constraints window` tells one, `--json` for programs. *Depends on*
 says what the excess is measured on: vehicle and order (`pair`), one route with its sequence and times (`route`), the
 whole plan (`plan`), or nothing, because the rule changes the problem's own data (`data`). Every type is measured
