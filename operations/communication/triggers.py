@@ -142,9 +142,8 @@ def _wanted(told: Told, seen: Sighting, rules: Rules) -> list[Trigger]:
     found: list[Trigger] = []
     if seen.event is not None and (trigger := BY_EVENT.get(seen.event)):
         risky = seen.p_failed is not None and seen.p_failed >= rules.confirm_at
-        if trigger is Trigger.PLANNED_INTERVAL and risky:
-            found.append(Trigger.DAY_BEFORE_CONFIRM)
-        found.append(trigger)
+        asks = trigger is Trigger.PLANNED_INTERVAL and risky
+        found.append(Trigger.DAY_BEFORE_CONFIRM if asks else trigger)
     if seen.interval is None or seen.event in ENDS or seen.event == PLAN_PUBLISHED:
         return found
     low, high = seen.interval

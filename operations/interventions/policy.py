@@ -107,9 +107,17 @@ class Spent:
         )
 
 
-def options(
-    candidate: Candidate, beliefs: Mapping[Action, Efficacy], policy: Policy, decided_at: datetime
-) -> tuple[Option, ...]:
+def efficacies(beliefs: Mapping[Action, Efficacy], policy: Policy, decided_at: datetime) -> dict[Action, float]:
+    """What each action is taken to prevent in one batch: drawn from its posterior by a seeded number, or its mean."""
+    found = {}
+    for action in Action:
+        belief = beliefs.get(action) or Efficacy.believed(action)
+        u = fraction(policy.seed, "thompson", decided_at.isoformat(), action)
+        found[action] = belief.draw(u) if policy.explore else belief.mean
+    return found
+
+
+def options(candidate: Candidate, efficacy: Mapping[Action, float], decided_at: datetime) -> tuple[Option, ...]:
     """All actions that can still work, best first: p x efficacy x failure cost - action cost - plan delta."""
     found = []
     for action, delta in candidate.actions.items():
@@ -118,11 +126,8 @@ def options(
             continue
         if candidate.visit_at is not None and (candidate.visit_at - decided_at).total_seconds() < spec.lead_s:
             continue
-        belief = beliefs.get(action) or Efficacy.believed(action)
-        u = fraction(policy.seed, "thompson", decided_at.isoformat(), action)
-        efficacy = belief.draw(u) if policy.explore else belief.mean
-        net = candidate.probability * efficacy * candidate.failure_minor - spec.cost_minor - delta
-        found.append(Option(action, efficacy, spec.cost_minor, delta, net))
+        net = candidate.probability * efficacy[action] * candidate.failure_minor - spec.cost_minor - delta
+        found.append(Option(action, efficacy[action], spec.cost_minor, delta, net))
     return tuple(sorted(found, key=lambda one: (-one.net_minor, one.action)))
 
 
@@ -160,9 +165,9 @@ def pick(
     day: date,
 ) -> tuple[list[Choice], Spent]:
     """Decide a batch of candidates (each order once), best first; and what the budget knows after it."""
-    ranked = []
+    ranked, efficacy = [], efficacies(beliefs, policy, decided_at)
     for one in candidates:
-        found = options(one, beliefs, policy, decided_at)
+        found = options(one, efficacy, decided_at)
         ranked.append((found[0].net_minor if found else float("-inf"), one, found))
     ranked.sort(key=lambda row: (-row[0], row[1].order_id))
     values = [value for value, _, _ in ranked if value > 0]

@@ -7,6 +7,7 @@ import dagster as dg
 # backfill policies are marked beta by Dagster; a warning in every process would hide the ones that matter
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+from orchestration.assets.acting import actions  # noqa: E402
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
 from orchestration.assets.learning import eta_model, failed_model, late_model  # noqa: E402
@@ -22,6 +23,7 @@ ASSETS = [
     eta_model,
     predictions,
     daily_plan,
+    actions,
     cost_ledger,
     daily_kpis,
 ]

@@ -14,6 +14,7 @@ BENCHMARKS = {
     "conflicts": "Minimal conflicts and relaxations beside brute force, on planted cases",
     "planning": "What Dagster and the lake add to the solver's own time on a planned day",
     "definitions": "CPU seconds and imports of loading the Dagster definitions",
+    "interventions": "Failures prevented, risk learned under interventions, late orders informed, in paired worlds",
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",
     "dynamic": "Dispatch now or later on real days, beside greedy and lazy",
     "twin": "Orders a second of the digital twin, with and without a decision at every event",

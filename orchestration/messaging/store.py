@@ -232,6 +232,8 @@ class OutboxStore:
                         str(after.state),
                     ),
                 ).rowcount
+                if changed and after.state is not DeliveryState.PENDING:
+                    database.execute("update decision set in_lake = 0 where key = ?", (after.key,))
                 if changed and after.state is DeliveryState.DEAD and (following := fall_back(kept.message, now)):
                     self._insert(database, following)
 
@@ -282,6 +284,11 @@ class OutboxStore:
             raise InputError(f"{what} with {prefix!r}; fivefold outbox list shows the keys")
         return _kept(rows[0])
 
+    def find(self, key: str) -> Kept | None:
+        """The message of a key, if there is one."""
+        row = self._database.execute("select * from message where key = ?", (key,)).fetchone()
+        return None if row is None else _kept(row)
+
     def attempts(self, key: str) -> list[dict[str, Any]]:
         """What every attempt of a message was answered, in order."""
         rows = self._database.execute("select * from attempt where key = ? order by rowid", (key,)).fetchall()
@@ -302,11 +309,13 @@ class OutboxStore:
                 for key in keys
             )
 
-    def redact(self, recipient: str, redacted: Message) -> int:
+    def redact(self, recipient: str, redacted: Message, source: str) -> int:
         """Overwrite what is kept of a recipient's messages; states and times stay for the statistics."""
         with self._transaction() as database:
             count = 0
-            for row in database.execute("select * from message where recipient = ?", (recipient,)).fetchall():
+            for row in database.execute(
+                "select * from message where recipient = ? and source = ?", (recipient, source)
+            ).fetchall():
                 kept = _kept(row)
                 content = {**asdict(kept.message), "recipient": redacted.recipient, "subject": redacted.subject}
                 content |= {"text": redacted.text, "html": redacted.html, "data": {}, "links": {}}

@@ -30,7 +30,7 @@ from operations.interventions import (
 )
 from operations.interventions.book import CHANGES
 from operations.interventions.efficacy import prevented_share
-from operations.interventions.policy import Spent, audit_row, options, threshold
+from operations.interventions.policy import Spent, audit_row, efficacies, options, threshold
 
 DAY = date(2026, 3, 30)
 NOW = datetime(2026, 3, 30, 8, 0, tzinfo=UTC)
@@ -176,17 +176,19 @@ MEAN = Policy(explore=False)
 
 
 def test_the_best_expected_net_value_wins_and_the_others_are_kept():
-    found = options(candidate(), {}, MEAN, NOW)
+    found = options(candidate(), efficacies({}, MEAN, NOW), NOW)
     assert [one.action for one in found] == [Action.CONFIRM_AVAILABILITY, Action.CALL_CUSTOMER]
     assert found[0].net_minor == pytest.approx(0.5 * 0.25 * 1_720 - 6)
     sure = Efficacy(Action.CALL_CUSTOMER, 1_000, 5, 1_000, 500, (3, 5))
-    assert options(candidate(), {Action.CALL_CUSTOMER: sure}, MEAN, NOW)[0].action is Action.CALL_CUSTOMER
+    assert (
+        options(candidate(), efficacies({Action.CALL_CUSTOMER: sure}, MEAN, NOW), NOW)[0].action is Action.CALL_CUSTOMER
+    )
     costly = candidate(actions={Action.CONFIRM_AVAILABILITY: 300})
-    assert options(costly, {}, MEAN, NOW)[0].net_minor < 0
+    assert options(costly, efficacies({}, MEAN, NOW), NOW)[0].net_minor < 0
 
 
 def test_an_action_that_would_come_too_late_is_no_option():
-    assert options(candidate(visit_at=NOW + timedelta(minutes=59)), {}, MEAN, NOW) == ()
+    assert options(candidate(visit_at=NOW + timedelta(minutes=59)), efficacies({}, MEAN, NOW), NOW) == ()
     choices, _ = pick([candidate(visit_at=NOW)], {}, MEAN, Spent(), NOW, DAY)
     assert (choices[0].assigned, choices[0].why) == ("none", "no action can work in time")
 

@@ -19,7 +19,7 @@ def graph():
 
 def test_every_asset_has_a_group_and_says_what_it_is(graph):
     for node in graph.asset_nodes:
-        assert node.group_name in {"ingestion", "features", "prediction", "planning", "learning", "operation"}
+        assert node.group_name in {"ingestion", "features", "prediction", "planning", "learning", "operation", "acting"}
         assert node.description, f"{node.key.to_user_string()} has no description"
 
 

@@ -1,0 +1,259 @@
+"""The evening before: what is done about each planned stop at risk, and what every customer is told."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from domain.codes import InterventionAction as Action
+from domain.errors import InputError
+from operations.accrual import CostRates
+from operations.communication import Held, Notice, Preferences, Rules, Sighting, Told, compose, decide
+from operations.communication.triggers import PLAN_PUBLISHED
+from operations.interventions import Candidate, Choice, Efficacy, Policy, pick
+from operations.interventions.book import HANDED_OVER
+from operations.interventions.policy import MEMORY, Spent, audit_row
+from operations.outbox import Message, message_key
+from orchestration.acting.relay import relay
+from orchestration.lake import Lake
+from orchestration.messaging.people import Person
+from orchestration.messaging.store import DecisionRow, OutboxStore
+from orchestration.planning.inputs import depot_timezone, planning_cut_off
+
+ASKED = (Action.CONFIRM_AVAILABILITY, Action.OFFER_RESCHEDULE, Action.DIVERT_LOCKER, Action.SAFE_PLACE)
+"""Actions that the evening's message offers; the customer's answer puts them into effect."""
+INTERVENTIONS, NOTIFICATIONS = "operation.interventions", "operation.notifications"
+
+
+@dataclass(frozen=True)
+class Evening:
+    """What was decided for a date: ``new_messages`` were not recorded before."""
+
+    service_date: date
+    decided_at: datetime
+    choices: list[Choice]
+    messages: list[Message]
+    held: list[Held]
+    new_messages: int
+
+    def summary(self) -> dict[str, Any]:
+        """Counts for people and checks."""
+        assigned = pd.Series([one.assigned for one in self.choices], dtype=str).value_counts().to_dict()
+        why = pd.Series([one.why for one in self.held], dtype=str).value_counts().to_dict()
+        return {
+            "date": self.service_date.isoformat(),
+            "decided_at": self.decided_at,
+            "orders": len(self.choices),
+            "treated": int(assigned.get("treated", 0)),
+            "holdout": int(assigned.get("holdout", 0)),
+            "left": int(assigned.get("none", 0)),
+            "messages": len(self.messages),
+            "new_messages": self.new_messages,
+            "held_back": {str(reason): int(count) for reason, count in why.items()},
+        }
+
+
+def act_on_day(
+    lake: Lake,
+    store: OutboxStore,
+    people: list[Person],
+    source: str,
+    day: date,
+    policy: Policy | None = None,
+    rules: Rules | None = None,
+) -> Evening:
+    """Decide interventions and messages of a planned date, record both in one transaction, bring them to the lake.
+
+    Doing it again decides the same and records nothing new: the moment of the decision is the plan's ``as_of``.
+
+    Raises:
+        InputError: the date has no plan.
+    """
+    zone = depot_timezone(lake, source)
+    policy, rules = policy or Policy(), rules or Rules(depot_timezone=zone.key)
+    stops = _stops(lake, source, day)
+    if stops.empty:
+        raise InputError(f"{source} has no plan of {day}; make one: fivefold plan {source} {day}")
+    decided = min(stops["as_of"].max().to_pydatetime(), planning_cut_off(day, zone).astimezone(stops["as_of"].dt.tz))
+    snapshot = lake.snapshot_id()
+    basis = {"as_of": decided, "lake_snapshot": snapshot}
+    beliefs, spent = _beliefs(lake, source, decided), _spent(lake, source, day)
+    choices, _ = pick([_candidate(one, source) for one in stops.itertuples()], beliefs, policy, spent, decided, day)
+    assigned = {one.candidate.order_id: one for one in choices}
+    known = {one.customer_id: one for one in people}
+    messages, held = [], []
+    decisions = [
+        DecisionRow(INTERVENTIONS, row["intervention_id"], row)
+        for row in (audit_row(one, decided, day, **basis) for one in choices)
+    ]
+    for stop in stops.itertuples():
+        choice = assigned[stop.order_id]
+        ask = choice.assigned == "treated" and choice.option is not None and choice.option.action in ASKED
+        seen, who = _sighting(stop, source, decided, ask), _preferences(known.get(str(stop.customer_id)))
+        # who is treated is the policy's decision, not the template's threshold
+        _, notice, back = decide(Told(), seen, who, rules)
+        held += back
+        if notice is not None:
+            messages.append(compose(notice, who, rules))
+            decisions.append(_notification(notice, who, rules, day, basis))
+        decisions += [_held(one, day, basis) for one in back]
+    new = store.record(messages, decisions)
+    relay(lake, store)
+    return Evening(day, decided, choices, messages, held, new)
+
+
+def _stops(lake: Lake, source: str, day: date) -> pd.DataFrame:
+    return lake.query(
+        """
+        with newest as (
+            select * from raw.orders where source = ? and service_date = ?
+            qualify row_number() over (partition by order_id order by ingest_time desc, file_id desc) = 1
+        )
+        select stops.order_id, newest.customer_id, stops.service_start, stops.window_start, stops.window_end,
+            coalesce(stops.eta_p10, stops.arrival) as low, coalesce(stops.eta_p90, stops.departure) as high,
+            stops.p_failed, stops.as_of, coalesce(newest.required_certifications, '') as needs
+        from plan.plan_stops as stops join newest using (order_id)
+        where stops.source = ? and stops.service_date = ? order by stops.order_id
+        """,
+        [source, day, source, day],
+    )
+
+
+def _candidate(stop: Any, source: str) -> Candidate:
+    allowed = dict.fromkeys(ASKED, 0)
+    if HANDED_OVER & set(stop.needs.split("+")):
+        allowed = {one: 0 for one in allowed if one not in (Action.DIVERT_LOCKER, Action.SAFE_PLACE)}
+    risk = 0.0 if pd.isna(stop.p_failed) else float(stop.p_failed)
+    rates = CostRates()
+    return Candidate(
+        source, stop.order_id, "failed", risk, rates.failed_delivery_minor, allowed, stop.service_start.to_pydatetime()
+    )
+
+
+def _sighting(stop: Any, source: str, decided: datetime, ask: bool) -> Sighting:
+    promise = None
+    if not pd.isna(stop.window_start) and not pd.isna(stop.window_end):
+        promise = (stop.window_start.to_pydatetime(), stop.window_end.to_pydatetime())
+    low, high = stop.low.to_pydatetime(), max(stop.low, stop.high).to_pydatetime()
+    return Sighting(
+        source,
+        stop.order_id,
+        str(stop.customer_id),
+        decided,
+        event=PLAN_PUBLISHED,
+        promise=promise,
+        interval=(low, high),
+        p_failed=1.0 if ask else 0.0,
+    )
+
+
+def _preferences(person: Person | None) -> Preferences:
+    if person is None:
+        return Preferences()
+    return Preferences(
+        tuple(one for one in person.channels.split(",") if one),
+        person.language or "en",
+        person.timezone,
+        person.quiet_from,
+        person.quiet_until,
+    )
+
+
+def _notification(notice: Notice, who: Preferences, rules: Rules, day: date, basis: dict[str, Any]) -> DecisionRow:
+    seen, channel = notice.seen, notice.channels[0]
+    key = message_key(seen.source, seen.order_id, notice.trigger, notice.version, channel)
+    interval = seen.interval or (None, None)
+    row = {
+        "notification_id": key,
+        "source": seen.source,
+        "service_date": day,
+        "order_id": seen.order_id,
+        "trigger": str(notice.trigger),
+        "version": notice.version,
+        "decided_at": seen.at,
+        "channel": channel,
+        "language": who.language,
+        "not_before": notice.not_before,
+        "expires_at": notice.expires_at,
+        "interval_from": interval[0],
+        "interval_until": interval[1],
+        "delay": notice.delay,
+        "held_because": None,
+        "state": "pending",
+        "cost_minor": rules.cost_minor.get(channel, 0),
+        **basis,
+    }
+    return DecisionRow(NOTIFICATIONS, key, row)
+
+
+def _held(one: Held, day: date, basis: dict[str, Any]) -> DecisionRow:
+    seen = one.seen
+    parts = (seen.source, seen.order_id, str(one.trigger), seen.at.isoformat(), "held")
+    key = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+    row = {
+        "notification_id": key,
+        "source": seen.source,
+        "service_date": day,
+        "order_id": seen.order_id,
+        "trigger": str(one.trigger),
+        "version": 0,
+        "decided_at": seen.at,
+        "delay": False,
+        "held_because": one.why,
+        "state": "held",
+        "cost_minor": 0,
+        **basis,
+    }
+    return DecisionRow(NOTIFICATIONS, key, row)
+
+
+def _beliefs(lake: Lake, source: str, decided: datetime) -> dict[Action, Efficacy]:
+    """Posteriors from what was assigned before and had become known by ``decided``."""
+    rows = lake.query(
+        """
+        select interventions.action, interventions.assigned, count(*) as n,
+            count(*) filter (where failed) as failures
+        from operation.interventions as interventions join (
+            select source, order_id, bool_or(event_type = 'attempt_failed') as failed
+            from raw.delivery_events
+            where event_type in ('attempt_failed', 'delivered', 'partially_delivered', 'diverted')
+                and coalesce(attempt, 1) = 1 and not retracted and source = ? and ingest_time <= ?
+            group by source, order_id
+        ) as outcomes using (source, order_id)
+        where assigned in ('treated', 'holdout') and task = 'failed' and decided_at < ?
+        group by all
+        """,
+        [source, decided, decided],
+    )
+    beliefs: dict[Action, Efficacy] = {}
+    for one in rows.itertuples():
+        action = Action(one.action)
+        before = beliefs.get(action, Efficacy.believed(action))
+        treated = one.assigned == "treated"
+        counts = (one.n, one.failures, before.held, before.held_failed)
+        if not treated:
+            counts = (before.treated, before.treated_failed, one.n, one.failures)
+        beliefs[action] = Efficacy(action, *map(int, counts), prior=before.prior)
+    return beliefs
+
+
+def _spent(lake: Lake, source: str, day: date) -> Spent:
+    """What the weeks before took and asked for."""
+    rows = lake.query(
+        """
+        select service_date, count(*) filter (where assigned != 'none') as taken,
+            list(net_value_minor) filter (where net_value_minor > 0) as asked
+        from operation.interventions where source = ? and service_date < ? and service_date > ?
+        group by service_date order by service_date
+        """,
+        [source, day, day - timedelta(days=MEMORY)],
+    )
+    spent = Spent()
+    for one in rows.itertuples():
+        asked = [] if one.asked is None else [float(value) for value in one.asked]
+        spent = spent.after(pd.Timestamp(one.service_date).date(), int(one.taken), asked)
+    return spent

@@ -1,0 +1,43 @@
+"""``fivefold act``: interventions and messages of a planned date."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.options import fivefold_command
+
+
+@fivefold_command(
+    "Decide what is done about the risks of a planned date of SOURCE and what its customers are told; record both. "
+    "fivefold outbox send delivers the messages.",
+    example="fivefold act demo 2026-03-30\nfivefold outbox send",
+)
+def command(source: str, service_date: datetime, weekly_budget: int, holdout: float, seed: int, home: Path) -> Any:
+    from operations.interventions import Policy
+    from orchestration.acting.evening import act_on_day
+    from orchestration.lake import Lake
+    from orchestration.messaging.office import open_office
+
+    policy = Policy(weekly_budget=weekly_budget, holdout=holdout, seed=seed)
+    with Lake.open(home) as lake, open_office(home) as office:
+        people = office.people.everyone(source)
+        result = act_on_day(lake, office.store, people, source, service_date.date(), policy).summary()
+
+    def show() -> None:
+        for key, value in result.items():
+            click.echo(f"{key:>14}  {value}")
+        if not people:
+            click.echo("The address book is empty, so nobody agreed to messages: fivefold people load FILE.csv")
+
+    return result, show
+
+
+command = click.argument("source")(command)
+command = click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")(command)
+command = click.option("--weekly-budget", default=280, show_default=True, help="Most orders treated a week.")(command)
+command = click.option("--holdout", default=0.1, show_default=True, help="Share left untreated at random.")(command)
+command = click.option("--seed", default=0, show_default=True, help="Seed of the holdout.")(command)

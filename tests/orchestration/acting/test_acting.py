@@ -1,0 +1,301 @@
+"""From a planned date in the lake to decisions, messages and the trail; forgetting a customer."""
+
+import json
+import shutil
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from domain import tables
+from domain.errors import InputError
+from operations.interventions import Policy
+from operations.ledger import post
+from orchestration.acting.evening import act_on_day
+from orchestration.acting.relay import relay
+from orchestration.acting.trail import order_trail
+from orchestration.cli import main
+from orchestration.lake import Lake, LakeSettings
+from orchestration.messaging.office import open_office
+from orchestration.messaging.people import PeopleStore, Person
+from orchestration.messaging.store import OutboxStore
+
+DAY = date(2030, 3, 4)  # a Monday; what is decided for it has not expired when the tests run
+CUT_OFF = datetime(2030, 3, 3, 19, 0, tzinfo=UTC)
+NOON = datetime(2030, 3, 4, 12, 0, tzinfo=UTC)
+ORDERS = 60
+ORIGIN = {"source": "demo", "file_id": "f", "ingest_time": CUT_OFF - timedelta(hours=3), "retracted": False}
+BASIS = {"as_of": CUT_OFF, "lake_snapshot": 1}
+
+
+def name(number: int) -> str:
+    return f"o{number:02d}"
+
+
+def fill(lake: Lake) -> None:
+    depot = {"depot_id": "d1", "lat": 52.0, "lon": 4.9, "timezone": "Europe/Amsterdam", "event_time": CUT_OFF}
+    lake.append(tables.DEPOTS, pd.DataFrame([{**depot, **ORIGIN}]))
+    orders = [
+        {
+            "order_id": name(n), "service_date": DAY, "kind": "delivery", "tenant_id": "t0", "customer_id": f"c{n:02d}",
+            "depot_id": "d1", "zone_id": "z1", "window_start": NOON, "window_end": NOON + timedelta(hours=2),
+            "required_certifications": "age_check" if n == 0 else None, "event_time": CUT_OFF, **ORIGIN,
+        }
+        for n in range(ORDERS)
+    ]  # fmt: skip
+    lake.append(tables.ORDERS, pd.DataFrame(orders))
+    predictions = [
+        {"task": "failed", "source": "demo", "order_id": name(n), "service_date": DAY, "probability": 0.5 - n / 200,
+         "model_version": "m1", **BASIS}
+        for n in range(ORDERS)
+    ]  # fmt: skip
+    lake.append(tables.PREDICTIONS, pd.DataFrame(predictions))
+    plan = {
+        "plan_id": "p1", "service_date": DAY, "source": "demo", "depot_id": "d1", "cost_minor": 9_000,
+        "currency": "EUR", "transport_minor": 9_000, "risk_minor": 0, "penalty_minor": 0, "served": ORDERS,
+        "unserved": 0, "routes": 1,
+        "distance_m": 1, "duration_s": 1, "solver_s": 1.0, "engine": "pyvrp", "verified": True, "seed": 0, **BASIS,
+    }  # fmt: skip
+    lake.append(tables.PLANS, pd.DataFrame([plan]))
+    route = {
+        "plan_id": "p1", "route_id": "r1", "service_date": DAY, "source": "demo", "depot_id": "d1",
+        "fleet_id": "captive", "fleet_kind": "captive", "vehicle_id": "v1", "driver_id": "dr1", "starts_at": NOON,
+        "ends_at": NOON,
+        "stops": ORDERS, "distance_m": 1, "duration_s": 1, "mass_g": 1, "volume_ml": 1, "parcels": 1,
+        "cost_minor": 9_000, **BASIS,
+    }  # fmt: skip
+    lake.append(tables.ROUTES, pd.DataFrame([route]))
+    stops = [
+        {
+            "plan_id": "p1", "route_id": "r1", "sequence": n + 1, "service_date": DAY, "source": "demo",
+            "order_id": name(n), "arrival": NOON + timedelta(minutes=n), "service_start": NOON + timedelta(minutes=n),
+            "departure": NOON + timedelta(minutes=n + 1), "leg_m": 1, "leg_s": 1, "lat": 52.0, "lon": 4.9,
+            "window_start": NOON, "window_end": NOON + timedelta(hours=2), "p_failed": 0.5 - n / 200,
+            "eta_p10": NOON + timedelta(minutes=n - 15), "eta_p90": NOON + timedelta(minutes=n + 25), **BASIS,
+        }
+        for n in range(ORDERS)
+    ]  # fmt: skip
+    lake.append(tables.PLAN_STOPS, pd.DataFrame(stops))
+
+
+def people() -> list[Person]:
+    return [
+        Person("demo", f"c{n:02d}", name=f"Jane {n}", email=f"jane{n}@example.org", channels="email" if n % 3 else "")
+        for n in range(ORDERS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    home = tmp_path_factory.mktemp("acting")
+    with Lake.open(home, LakeSettings("sqlite", str(home / "lake"))) as lake:
+        fill(lake)
+    return home
+
+
+@pytest.fixture
+def home(filled, tmp_path, monkeypatch):
+    """A copy of the filled workspace; the lake's catalogue holds no absolute path that matters to SQLite's file."""
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    monkeypatch.setenv("FIVEFOLD_DATA_PATH", str(filled / "lake"))
+    shutil.copy(filled / "catalog.sqlite", tmp_path / "catalog.sqlite")
+    with PeopleStore(tmp_path) as store:
+        store.add(people())
+    return tmp_path
+
+
+POLICY = Policy(weekly_budget=280, holdout=0.25, explore=False)
+
+
+def act(home, policy=POLICY):
+    with Lake.open(home) as lake, OutboxStore(home / "outbox") as store:
+        return act_on_day(lake, store, people(), "demo", DAY, policy)
+
+
+def deliver(office):
+    worker = office.worker()
+    worker.clock = lambda: CUT_OFF + timedelta(hours=13)  # the quiet hours are over, the visit is still to come
+    worker.deliver_due()
+
+
+def query(home, sql):
+    with Lake.open(home) as lake:
+        return lake.query(sql)
+
+
+def test_an_evening_decides_records_and_reaches_the_lake_once(home):
+    evening = act(home)
+    summary = evening.summary()
+    assert summary["orders"] == ORDERS
+    assert 0 < summary["holdout"] < summary["treated"]
+    assert summary["treated"] + summary["holdout"] <= 45
+    assert summary["messages"] == summary["new_messages"] == 40
+    assert summary["held_back"] == {"the customer agreed to no channel": 20}
+    assert act(home).summary() == {**summary, "new_messages": 0}
+    interventions = query(home, "select * from operation.interventions")
+    notifications = query(home, "select * from operation.notifications")
+    assert len(interventions) == interventions["intervention_id"].nunique() == ORDERS
+    assert len(notifications) == notifications["notification_id"].nunique() == ORDERS
+    asked = set(notifications.loc[notifications["trigger"] == "day_before_confirm", "order_id"])
+    treated = interventions[interventions["assigned"] == "treated"]
+    assert asked == set(treated["order_id"]), "the holdout is told what everybody is told"
+    assert set(interventions.loc[interventions["assigned"] == "holdout", "cost_minor"]) == {0}
+
+
+def test_goods_for_grown_ups_are_offered_no_locker(home):
+    act(home)
+    row = query(home, "select alternatives from operation.interventions where order_id = 'o00'").iloc[0]
+    assert {one["action"] for one in json.loads(row["alternatives"])} == {"confirm_availability", "offer_reschedule"}
+
+
+def test_a_relay_that_dies_in_between_brings_every_row_once(home):
+    with Lake.open(home) as lake, OutboxStore(home / "outbox") as store:
+        act_on_day(lake, store, people(), "demo", DAY, POLICY)
+        store._database.execute("update decision set in_lake = 0")  # as if it had died before writing that down
+        assert relay(lake, store) == 2 * ORDERS
+        assert lake.query("select count(*) as n from operation.interventions")["n"].iloc[0] == ORDERS
+
+
+def test_what_became_of_a_message_reaches_the_lake(home):
+    act(home)
+    with open_office(home) as office, Lake.open(home) as lake:
+        deliver(office)
+        relay(lake, office.store)
+        states = lake.query("select state, count(*) as n from operation.notifications group by 1")
+    assert dict(states.itertuples(index=False)) == {"held": 20, "delivered": 40}
+
+
+def test_yesterdays_holdout_teaches_todays_efficacy(home):
+    act(home)
+    with Lake.open(home) as lake:
+        assigned = lake.query("select order_id, assigned from operation.interventions where assigned != 'none'")
+        events = [
+            {
+                "event_id": f"e-{one.order_id}", "service_date": DAY, "attempt": 1, "order_id": one.order_id,
+                "event_type": "attempt_failed" if one.assigned == "holdout" else "delivered",
+                "event_time": NOON, **ORIGIN, "ingest_time": NOON,
+            }
+            for one in assigned.itertuples()
+        ]  # fmt: skip
+        lake.append(tables.DELIVERY_EVENTS, pd.DataFrame(events))
+        from orchestration.acting.evening import _beliefs, _spent
+
+        beliefs = _beliefs(lake, "demo", NOON + timedelta(days=1))
+        assert sum(one.held_failed for one in beliefs.values()) == (assigned["assigned"] == "holdout").sum()
+        assert sum(one.treated for one in beliefs.values()) == (assigned["assigned"] == "treated").sum()
+        assert _beliefs(lake, "demo", NOON - timedelta(days=1)) == {}
+        assert sum(_spent(lake, "demo", DAY + timedelta(days=1)).taken.values()) == len(assigned)
+
+
+def test_a_date_without_a_plan_says_so(home):
+    why = pytest.raises(InputError, match="has no plan of 2030-03-09; make one")
+    with Lake.open(home) as lake, OutboxStore(home / "outbox") as store, why:
+        act_on_day(lake, store, [], "demo", date(2030, 3, 9))
+
+
+def story(home):
+    act(home)
+    with Lake.open(home) as lake:
+        event = {"event_id": "e1", "service_date": DAY, "order_id": "o01", "attempt": 1, "vehicle_id": "v1", **ORIGIN}
+        failed = {**event, "event_type": "attempt_failed", "failure_reason": "recipient_absent", "event_time": NOON}
+        lake.append(tables.DELIVERY_EVENTS, pd.DataFrame([failed, {**failed, "ingest_time": NOON}]))
+        posting = {
+            "obligation_id": "x", "service_date": DAY, "source": "demo", "depot_id": "d1", "fleet_id": "captive",
+            "tenant_id": "t0", "order_id": "o01", "route_id": "r1", "kind": "failure", "component": "wasted_attempt",
+            "stage": "accrued", "amount_minor": 321, "currency": "EUR",
+        }  # fmt: skip
+        lake.append(tables.COST_LEDGER, post(pd.DataFrame([posting]), {"as_of": NOON, "lake_snapshot": 2}))
+
+
+def test_a_trail_tells_everything_in_order_with_what_was_not_done(home):
+    story(home)
+    with Lake.open(home) as lake:
+        steps = order_trail(lake, "o01")
+    kinds = [one["step"] for one in steps]
+    assert kinds == ["order", "prediction", "plan", "intervention", "message", "outcome", "cost"]
+    alternatives = steps[3]["details"]["alternatives"]
+    assert len(alternatives) == 4
+    assert steps[5]["what"] == "attempt_failed: recipient_absent (attempt 1, v1)"
+    assert steps[6]["amount_minor"] == 321
+
+
+def test_the_command_prints_the_trail_and_names_what_is_unknown(home, capfd):
+    story(home)
+    runner = CliRunner()
+    shown = runner.invoke(main, ["--home", str(home), "trail", "o01"], env={"COLUMNS": "200"}).output
+    assert "recipient_absent" in shown
+    assert "cost 3.21" in shown
+    capfd.readouterr()
+    runner.invoke(main, ["--home", str(home), "trail", "o01", "--json"])
+    assert json.loads(capfd.readouterr().out)["cost_minor"] == 321
+    unknown = runner.invoke(main, ["--home", str(home), "trail", "o99"])
+    assert unknown.exit_code == 2
+    assert "there is no order 'o99'" in unknown.output
+
+
+@pytest.mark.slow
+def test_the_trail_is_the_dbt_view(home):
+    import subprocess
+
+    from orchestration.transform.run import DBT_PROJECT, dbt_command, dbt_environment
+
+    story(home)
+    with Lake.open(home) as lake:
+        command = dbt_command("run", "--select", "order_trail", "--target-path", str(home / "target"))
+        subprocess.run(command, env=dbt_environment(lake), cwd=DBT_PROJECT, check=True, capture_output=True)
+        view = lake.query(
+            "select * from marts.order_trail where order_id = 'o01' order by happened_at, step_number, what"
+        )
+        steps = order_trail(lake, "o01")
+    assert view["what"].tolist() == [one["what"] for one in steps]
+    assert [json.loads(one) for one in view["details"]] == [one["details"] for one in steps]
+
+
+def test_a_forgotten_customer_is_nowhere_and_the_statistics_stay(home):
+    act(home)
+    with open_office(home) as office:
+        deliver(office)
+    assert list(home.rglob("*.eml"))
+    result = CliRunner().invoke(main, ["--home", str(home), "forget", "c01", "--source", "demo"])
+    assert result.exit_code == 0, result.output
+    files = [path for path in home.rglob("*") if path.is_file() and "lake" not in path.parts]
+    for path in files:
+        content = path.read_bytes()
+        assert b"jane1@example.org" not in content, path
+        assert b"Jane 1\x00" not in content, path
+    assert b"jane2@example.org" in (home / "personal" / "people.sqlite").read_bytes()
+    with OutboxStore(home / "outbox") as store:
+        assert store.counts()["delivered"] == 40
+        assert not [one for one in store.messages() if one.message.recipient == "c01"]
+    again = CliRunner().invoke(main, ["--home", str(home), "forget", "c01", "--source", "demo"])
+    assert again.exit_code == 2
+    assert "nothing is known" in again.output
+
+
+def test_the_address_book_loads_and_shows_masked(tmp_path, capfd):
+    path = tmp_path / "people.csv"
+    path.write_text('source,customer_id,email,channels,quiet_from\ndemo,c1,jane.doe@example.org,"email,sms",21\n')
+    runner = CliRunner()
+    assert "1 agreed" in runner.invoke(main, ["--home", str(tmp_path), "people", "load", str(path)]).output
+    shown = runner.invoke(main, ["--home", str(tmp_path), "people", "show", "c1"]).output
+    assert "jane.doe" not in shown
+    assert "ja***" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("customer_id\nc1\n", "column 'source' is missing"),
+        ("source,customer_id,shoe\n", "column 'shoe' is unknown"),
+        ("source,customer_id,quiet_from\ndemo,c1,25\n", "row 1: quiet_from must be an hour"),
+        ("source,customer_id\ndemo,c1\ndemo,c1\n", "row 2: customer_id 'c1' is there twice"),
+        ("source,customer_id\ndemo,\n", "row 1: source and customer_id"),
+    ],
+)
+def test_a_wrong_address_book_is_refused_with_row_and_field(tmp_path, text, why):
+    path = tmp_path / "people.csv"
+    path.write_text(text)
+    result = CliRunner().invoke(main, ["--home", str(tmp_path), "people", "load", str(path)])
+    assert result.exit_code == 2
+    assert why in result.output
