@@ -1,0 +1,102 @@
+"""Where the day goes if nothing is done: predicted times of what each vehicle still has to do, and what is late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from operations.state.day import Day
+from operations.state.entities import ENDED, FINAL, MOVING, VehicleState
+from operations.state.fold import DayState
+from solvers.problem import Order, Vehicle
+from solvers.tariffs import divide_half_up
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """One stop to come. ``late_s``: by how much service begins after its last window's end."""
+
+    order_id: str
+    arrival_s: int
+    service_start_s: int
+    late_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAhead:
+    """What a vehicle still does, and what that costs from here on: driving, hours, lateness."""
+
+    stops: tuple[Ahead, ...]
+    distance_m: int
+    end_s: int
+    cost_minor: int
+
+    @property
+    def late_s(self) -> int:
+        return sum(stop.late_s for stop in self.stops)
+
+
+def here(state: DayState, vehicle: VehicleState) -> tuple[int, int]:
+    """Row of the place a vehicle is at, and when it can leave it."""
+    base = state.day.vehicles[vehicle.vehicle_id]
+    at = state.orders.get(vehicle.at_order)
+    if at is None or at.order is None:
+        idle_s = vehicle.ready_s if vehicle.status == MOVING else max(vehicle.ready_s, min(state.clock_s, base.end_s))
+        return state.day.problem.depot(base.depot_id).location, idle_s
+    ready_s = vehicle.ready_s + at.order.service_s if vehicle.in_service else vehicle.ready_s
+    # a service that lasts longer than planned is over at the earliest now
+    return at.order.location, max(ready_s, state.clock_s) if vehicle.in_service else ready_s
+
+
+def to_do(state: DayState, vehicle: VehicleState) -> list[Order]:
+    """Orders a vehicle has still to serve: cancelled ones and those of unknown place left out."""
+    found = []
+    for order_id in vehicle.remaining:
+        one = state.orders.get(order_id)
+        if one is not None and one.order is not None and one.status not in FINAL:
+            found.append(one.order)
+    return found
+
+
+def ahead(state: DayState, vehicle: VehicleState, sequence: Sequence[Order] | None = None) -> RouteAhead:
+    """Predicted times of ``sequence`` (else of what is left of the vehicle's own), windows waited for."""
+    if vehicle.status == ENDED:
+        return RouteAhead((), 0, vehicle.ready_s, 0)
+    orders = to_do(state, vehicle) if sequence is None else list(sequence)
+    place, clock = here(state, vehicle)
+    return drive(state.day, state.day.vehicles[vehicle.vehicle_id], place, clock, orders)
+
+
+def drive(day: Day, vehicle: Vehicle, place: int, clock: int, orders: Sequence[Order]) -> RouteAhead:
+    """Drive ``orders`` from a place and a moment on, and back where the vehicle must."""
+    travel, begun, metres = day.problem.travel_of(vehicle), clock, 0
+    duration, distance = travel.duration_s.item, travel.distance_m.item
+    stops, late_s = [], 0
+    for order in orders:
+        arrival = clock + int(duration(place, order.location))
+        metres += int(distance(place, order.location))
+        begin, late = _service(order, arrival)
+        stops.append(Ahead(order.order_id, arrival, begin, late))
+        clock, place, late_s = begin + order.service_s, order.location, late_s + late
+    end = day.problem.end_location(vehicle)
+    if orders and end is not None:
+        clock += int(duration(place, end))
+        metres += int(distance(place, end))
+    over_s = max(0, clock - vehicle.end_s) if orders else 0
+    tariff = vehicle.tariff
+    cost = (
+        divide_half_up(tariff.per_km_minor * metres, 1_000)
+        + divide_half_up(tariff.per_hour_minor * (clock - begun), 3_600)
+        + divide_half_up(day.prices.late_minor_per_min * (late_s + over_s), 60)
+    )
+    return RouteAhead(tuple(stops), metres, clock, cost)
+
+
+def _service(order: Order, arrival: int) -> tuple[int, int]:
+    """When service begins, and how late that is."""
+    if not order.windows:
+        return arrival, 0
+    for window in order.windows:
+        if arrival <= window.end_s:
+            return max(arrival, window.start_s), 0
+    return arrival, arrival - order.windows[-1].end_s

@@ -1,0 +1,25 @@
+"""The day as state: an immutable value that is a function of the set of events, whatever their order of arrival.
+
+``events`` is what may happen, ``day`` is what a day begins with, ``fold`` takes events in, ``entities`` derive what is
+known of one order, vehicle or tender from its own events, in the order in which they happened.
+"""
+
+from operations.state.day import Day, Offer, Prices
+from operations.state.entities import OrderState, TenderState, VehicleState
+from operations.state.events import Event, Refusal
+from operations.state.fold import DayState, digest, fold, start
+
+__all__ = [
+    "Day",
+    "DayState",
+    "Event",
+    "Offer",
+    "OrderState",
+    "Prices",
+    "Refusal",
+    "TenderState",
+    "VehicleState",
+    "digest",
+    "fold",
+    "start",
+]

@@ -1,0 +1,113 @@
+"""What a day begins with: problem, plan, what tendered fleets offer, and what disruption is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from domain.errors import InputError
+from solvers.contracts import Contract, RouteWork, VisitWork, price_day, total_minor
+from solvers.plan import Plan
+from solvers.problem import Order, PlanningProblem, Vehicle
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A fleet that takes single orders by tender.
+
+    Attributes:
+        contract: prices an order as a route of one stop, there and back.
+        accept_p: probability that it accepts.
+        answer_s: how long an offer stands.
+        lead_s: from acceptance to leaving the depot.
+    """
+
+    fleet_id: str
+    contract: Contract
+    accept_p: float
+    answer_s: int = 900
+    lead_s: int = 900
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.accept_p <= 1.0:
+            raise InputError(f"offer of fleet {self.fleet_id!r}: accept_p must be in (0, 1], is {self.accept_p}")
+        if self.answer_s <= 0 or self.lead_s < 0:
+            raise InputError(f"offer of fleet {self.fleet_id!r}: answer_s must be above 0 and lead_s not below 0")
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What moves and lateness are worth, minor units.
+
+    Attributes:
+        moved_minor: an order that changes its vehicle; resequenced_minor: one that changes its place on a route.
+        late_minor_per_min: a minute after the window's end.
+        material_s: a delay below this changes nothing.
+    """
+
+    moved_minor: int = 150
+    resequenced_minor: int = 40
+    late_minor_per_min: int = 60
+    material_s: int = 300
+
+
+@dataclass(frozen=True)
+class Day:
+    """The frozen beginning of a service date."""
+
+    service_date: date
+    problem: PlanningProblem
+    plan: Plan
+    offers: tuple[Offer, ...] = ()
+    prices: Prices = field(default_factory=Prices)
+    seed: int = 0
+
+    @cached_property
+    def orders(self) -> Mapping[str, Order]:
+        return {one.order_id: one for one in self.problem.orders}
+
+    @cached_property
+    def vehicles(self) -> Mapping[str, Vehicle]:
+        return {one.vehicle_id: one for one in self.problem.vehicles}
+
+    @cached_property
+    def planned(self) -> Mapping[str, tuple[str, ...]]:
+        """Vehicle -> the sequence of the plan (a day of one trip a vehicle)."""
+        return {one.vehicle_id: tuple(v.order_id for v in one.visits) for one in self.plan.routes}
+
+    @cached_property
+    def starts(self) -> Mapping[str, int]:
+        return {one.vehicle_id: one.start_s for one in self.plan.routes}
+
+    def depot_of(self, order: Order) -> int:
+        """Row of the depot an order is loaded at."""
+        return self.problem.depot(order.depot_id or self.problem.depots[0].depot_id).location
+
+    def tender_minor(self, offer: Offer, order: Order, start_s: int) -> int:
+        """What an offer's contract asks for one order."""
+        depot, travel = self.depot_of(order), self.problem.travel
+        work = RouteWork(
+            order.order_id,
+            int(travel.distance_m[depot, order.location] + travel.distance_m[order.location, depot]),
+            int(travel.duration_s[depot, order.location] + travel.duration_s[order.location, depot]) + order.service_s,
+            start_s,
+            visits=(
+                VisitWork(
+                    order.order_id,
+                    start_s,
+                    str(order.attributes.get("zone", "")),
+                    str(order.attributes.get("service", "")),
+                    order.load.mass_g,
+                    order.load.parcels,
+                ),
+            ),
+        )
+        return total_minor(price_day(offer.contract, self.service_date, [work]))
+
+    def latest_dispatch_s(self, order: Order, offer: Offer | None = None) -> int:
+        """When an order must leave its depot at the latest to be in its last window, the fleet's lead included."""
+        ends = max((window.end_s for window in order.windows), default=86_400)
+        drive = int(self.problem.travel.duration_s[self.depot_of(order), order.location])
+        return ends - drive - (offer.lead_s if offer else 0)

@@ -1,0 +1,220 @@
+"""What is known of one order, vehicle or tender: a function of its own events in the order they happened.
+
+The events of an entity are few. A late one costs a new look at those few, so that nothing depends on when it came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from domain.codes import EventType
+from operations.state.events import ORDER_LEFT, ROUTE_SET, Event
+from solvers.problem import Load, Order, Window
+
+OPEN, ABOARD, SERVED, FAILED, CANCELLED, LEFT = "open", "aboard", "served", "failed", "cancelled", "left"
+FINAL = frozenset({SERVED, FAILED, CANCELLED, LEFT})
+MOVING, IDLE, BROKEN, ENDED = "moving", "idle", "broken", "ended"
+FASTEST_M_PER_S = 70.0
+"""A position that would need more is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """``order`` None: events speak of it, but nothing has told what it is (yet)."""
+
+    order_id: str
+    order: Order | None = None
+    status: str = OPEN
+    concluded_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleState:
+    """``visited``: orders it has been to, in order; ``sequence``: what it was told to do, newest word, all of it.
+
+    ``left``: it has left its depot, and what it is to deliver is aboard.
+    ``ready_s``: when it is (or will be) done where it is; ``at_order`` is where ("" at its depot). ``impossible``:
+    positions that were not believed.
+    """
+
+    vehicle_id: str
+    sequence: tuple[str, ...] = ()
+    version: int = 0
+    status: str = IDLE
+    visited: tuple[str, ...] = ()
+    at_order: str = ""
+    ready_s: int = 0
+    in_service: bool = False
+    left: bool = False
+    lat: float | None = None
+    lon: float | None = None
+    impossible: int = 0
+
+    @property
+    def remaining(self) -> tuple[str, ...]:
+        been = set(self.visited)
+        return tuple(one for one in self.sequence if one not in been)
+
+
+@dataclass(frozen=True, slots=True)
+class TenderState:
+    """``status``: open, accepted, declined or expired, by the first answer. ``contradictions``: answers after it."""
+
+    tender_id: str
+    order_id: str = ""
+    fleet_id: str = ""
+    price_minor: int = 0
+    sent_s: int = 0
+    expires_s: int = 0
+    status: str = "open"
+    answered_s: int = 0
+    contradictions: int = 0
+
+
+def standing(events: Sequence[Event]) -> Iterator[Event]:
+    """Events without those that another corrects."""
+    gone = {one.corrects for one in events if one.corrects}
+    return (one for one in events if one.event_id not in gone)
+
+
+def order_state(order_id: str, known: Order | None, events: Sequence[Event]) -> OrderState:
+    """An order from the plan's own knowledge of it and its events."""
+    state = OrderState(order_id, known)
+    for event in standing(events):
+        kind = event.kind
+        if kind in (EventType.ORDER_CREATED, EventType.ORDER_CHANGED, EventType.PROMISE_SET, EventType.RESCHEDULED):
+            state = replace(state, order=_described(order_id, state.order, event))
+        elif kind == EventType.LOADED and state.status == OPEN:
+            state = replace(state, status=ABOARD)
+        elif kind in (EventType.LOAD_MISSING, EventType.RETURNED_TO_DEPOT) and state.status == ABOARD:
+            state = replace(state, status=OPEN)
+        elif kind in (EventType.DELIVERED, EventType.DIVERTED, EventType.PARTIALLY_DELIVERED):
+            state = replace(state, status=SERVED, concluded_s=event.at_s)
+        elif kind == EventType.ATTEMPT_FAILED and state.status != SERVED:
+            state = replace(state, status=FAILED, concluded_s=event.at_s)
+        elif kind in (EventType.CANCELLED, ORDER_LEFT) and state.status not in (SERVED, FAILED):
+            status = LEFT if kind == ORDER_LEFT else CANCELLED
+            state = replace(state, status=status, concluded_s=event.at_s)
+    return state
+
+
+def _described(order_id: str, known: Order | None, event: Event) -> Order | None:
+    """What an event says an order is; one that has no place yet stays unknown."""
+    if known is None and ("location" not in event.facts or event.number("location", -1) < 0):
+        return None
+    base = known or Order(order_id, event.number("location"))
+    windows = base.windows
+    if "window_start_s" in event.facts and "window_end_s" in event.facts:
+        begin, end = event.number("window_start_s"), event.number("window_end_s")
+        windows = (Window(begin, end),) if 0 <= begin <= end else windows
+    return replace(
+        base,
+        windows=windows,
+        depot_id=str(event.facts.get("depot_id", base.depot_id)),
+        service_s=max(0, event.number("service_s", base.service_s)),
+        load=Load(
+            max(0, event.number("mass_g", base.load.mass_g)),
+            max(0, event.number("volume_ml", base.load.volume_ml)),
+            max(0, event.number("parcels", base.load.parcels)),
+            base.load.more,
+        ),
+        penalty_minor=max(0, event.number("penalty_minor", base.penalty_minor)),
+    )
+
+
+ARRIVALS = frozenset({EventType.ARRIVED, EventType.SERVICE_STARTED})
+CONCLUSIONS = frozenset(
+    {EventType.DELIVERED, EventType.ATTEMPT_FAILED, EventType.PARTIALLY_DELIVERED, EventType.DIVERTED}
+)
+
+
+def vehicle_state(vehicle_id: str, planned: tuple[str, ...], start_s: int, events: Sequence[Event]) -> VehicleState:
+    """A vehicle from its planned sequence and its events."""
+    state = VehicleState(vehicle_id, planned, ready_s=start_s)
+    position: Event | None = None
+    for event in standing(events):
+        kind = event.kind
+        if kind == ROUTE_SET:
+            # by version, not by clock: two decisions may fall into one second
+            if (version := event.number("version")) >= state.version:
+                state = replace(state, sequence=_sequence(event), version=version)
+        elif kind in (EventType.ROUTE_STARTED, EventType.BREAK_ENDED):
+            # what has broken down stays so until somebody corrects that: its orders are on their way elsewhere
+            status = state.status if state.status in (BROKEN, ENDED) else MOVING
+            state = replace(state, status=status, ready_s=max(event.at_s, 0), in_service=False, left=True)
+        elif kind in ARRIVALS and event.order_id:
+            state = replace(_visit(state, event), in_service=True)
+        elif kind in CONCLUSIONS and event.order_id:
+            state = replace(_visit(state, event), in_service=False)
+        elif kind == EventType.DEPARTED and state.status == MOVING:
+            state = replace(state, ready_s=event.at_s, in_service=False)
+        elif kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
+            state = replace(state, status=BROKEN)
+        elif kind == EventType.ROUTE_ENDED:
+            state = replace(state, status=ENDED, ready_s=event.at_s)
+        elif kind == EventType.POSITION:
+            if position is not None and not _possible(position, event):
+                state = replace(state, impossible=state.impossible + 1)
+                continue
+            position = event
+            state = replace(state, lat=event.number("lat_e6") / 1e6, lon=event.number("lon_e6") / 1e6)
+    return state
+
+
+def _visit(state: VehicleState, event: Event) -> VehicleState:
+    visited = state.visited if event.order_id in state.visited else (*state.visited, event.order_id)
+    status = state.status if state.status in (BROKEN, ENDED) else MOVING
+    return replace(state, status=status, visited=visited, at_order=event.order_id, ready_s=event.at_s, left=True)
+
+
+def _sequence(event: Event) -> tuple[str, ...]:
+    try:
+        orders = json.loads(str(event.facts.get("orders", "[]")))
+    except ValueError:
+        return ()
+    return tuple(str(one) for one in orders) if isinstance(orders, list) else ()
+
+
+def _possible(before: Event, after: Event) -> bool:
+    """Whether nobody need fly: the straight line between two positions against the time between them."""
+    from math import asin, cos, radians, sin, sqrt
+
+    lat1, lat2 = radians(before.number("lat_e6") / 1e6), radians(after.number("lat_e6") / 1e6)
+    turn = radians((after.number("lon_e6") - before.number("lon_e6")) / 1e6)
+    half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin(turn / 2) ** 2
+    metres = 2 * 6_371_000 * asin(sqrt(min(1.0, half)))
+    return metres <= FASTEST_M_PER_S * max(1, after.at_s - before.at_s) + 200
+
+
+ANSWERS = {
+    EventType.TENDER_ACCEPTED: "accepted",
+    EventType.TENDER_DECLINED: "declined",
+    EventType.TENDER_EXPIRED: "expired",
+}
+
+
+def tender_state(tender_id: str, events: Iterable[Event]) -> TenderState:
+    """A tender from its events: the first answer holds, an acceptance after the offer's end is none."""
+    state, answered = TenderState(tender_id), False
+    ordered = sorted(standing(list(events)), key=lambda one: (one.kind != EventType.TENDER_SENT, *one.moment))
+    for event in ordered:
+        if event.kind == EventType.TENDER_SENT:
+            state = replace(
+                state,
+                order_id=event.order_id,
+                fleet_id=event.fleet_id,
+                price_minor=event.number("price_minor"),
+                sent_s=event.at_s,
+                expires_s=event.number("expires_s", event.at_s),
+            )
+        elif event.kind in ANSWERS:
+            answer = ANSWERS[EventType(event.kind)]
+            if answer == "accepted" and state.expires_s and event.at_s > state.expires_s:
+                answer = "expired"
+            if answered:
+                state = replace(state, contradictions=state.contradictions + (answer != state.status))
+            else:
+                state, answered = replace(state, status=answer, answered_s=event.at_s), True
+    return state

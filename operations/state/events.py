@@ -1,0 +1,73 @@
+"""What may happen in a day: events with two clocks, and those that cannot be of this day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.codes import EventType
+
+Fact = int | str
+ROUTE_SET, ORDER_LEFT, TICK = "route_set", "order_left", "tick"
+"""Our own: the sequence of a vehicle was decided; an order was left for another day; time has passed."""
+KINDS = frozenset(EventType) | {ROUTE_SET, ORDER_LEFT, TICK}
+EARLIEST_S, LATEST_S = -86_400, 2 * 86_400
+AHEAD_S = 300
+"""How far a clock may run ahead of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event.
+
+    Attributes:
+        kind: one of ``domain.codes.EventType``, or ``route_set``, ``order_left``, ``tick``.
+        at_s: when it happened, seconds after local midnight of the service date.
+        seen_s: when we came to know it, on the same clock.
+        corrects: the event that this one takes the place of.
+        facts: what else it says, by kind (docs/dispatch.md).
+    """
+
+    event_id: str
+    kind: str
+    at_s: int
+    seen_s: int
+    order_id: str = ""
+    vehicle_id: str = ""
+    fleet_id: str = ""
+    tender_id: str = ""
+    corrects: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def moment(self) -> tuple[int, str]:
+        """What events are put in order by: when they happened, then their name."""
+        return self.at_s, self.event_id
+
+    def number(self, name: str, default: int = 0) -> int:
+        """A fact that is a whole number; ``default`` where it is absent or is none."""
+        value = self.facts.get(name, default)
+        return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event that was not taken in, and why. It is kept: nothing is lost."""
+
+    event: Event
+    reason: str
+
+
+def why_refused(event: Event) -> str:
+    """Why an event cannot be of this day; empty where it can. Looks at the event alone, so that order plays no role."""
+    if not event.event_id:
+        return "it has no event_id"
+    if event.kind not in KINDS:
+        return f"there is no event {event.kind[:40]!r}"
+    if not EARLIEST_S <= event.at_s <= LATEST_S:
+        return f"it happened {event.at_s} s after midnight: on another day"
+    if event.at_s > event.seen_s + AHEAD_S:
+        return f"it happens {event.at_s - event.seen_s} s after it was reported: in the future"
+    if not (event.order_id or event.vehicle_id or event.tender_id) and event.kind != TICK:
+        return "it names no order, vehicle or tender"
+    return ""

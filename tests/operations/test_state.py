@@ -1,0 +1,149 @@
+"""Late, doubled, disordered events give the same day; what cannot be of this day is kept apart, with its reason."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operations.state import Event, digest, fold, start
+from operations.state.fold import refusals
+from tests.operations.days import created, driven, event, make_day
+
+DAY = make_day(orders=6, vans=2, iterations=50)
+KINDS = st.sampled_from(
+    [
+        "order_created",
+        "order_changed",
+        "loaded",
+        "route_started",
+        "arrived",
+        "delivered",
+        "attempt_failed",
+        "cancelled",
+        "position",
+        "vehicle_fault",
+        "route_ended",
+        "tender_sent",
+        "tender_accepted",
+        "tender_declined",
+        "tick",
+        "nonsense",
+    ]
+)
+EVENTS = st.builds(
+    Event,
+    st.sampled_from([f"e{n}" for n in range(30)]),
+    KINDS,
+    st.integers(-100_000, 200_000),
+    st.integers(0, 90_000),
+    st.sampled_from(["", "o1", "o2", "new"]),
+    st.sampled_from(["", "v0", "v1", "stranger"]),
+    st.just("gig-a"),
+    st.sampled_from(["", "t1", "t2"]),
+    st.sampled_from(["", "", "", "e1", "e2"]),
+    st.dictionaries(
+        st.sampled_from(["location", "expires_s", "price_minor", "lat_e6", "lon_e6", "window_start_s", "window_end_s"]),
+        st.one_of(st.integers(-5, 60_000_000), st.just("text")),
+        max_size=4,
+    ),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(EVENTS, max_size=25), st.randoms(use_true_random=False), st.data())
+def test_any_order_any_doubles_any_batches_give_the_same_state(events, random, data):
+    whole = fold(start(DAY), *events)
+    mixed = [*events, *data.draw(st.lists(st.sampled_from(events), max_size=8))] if events else []
+    random.shuffle(mixed)
+    state = start(DAY)
+    while mixed:
+        size = random.randint(1, len(mixed))
+        state, mixed = fold(state, *mixed[:size]), mixed[size:]
+    assert digest(state) == digest(whole)
+    assert state.orders == whole.orders and state.vehicles == whole.vehicles and state.tenders == whole.tenders
+    assert state.tenders_of == whole.tenders_of and state.logs == whole.logs and state.refused == whole.refused
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(EVENTS, max_size=25))
+def test_nothing_is_lost(events):
+    state = fold(start(DAY), *events)
+    kept = {one.event_id for log in state.logs.values() for one in log} | set(state.refused)
+    assert {one.event_id for one in events if one.kind != "tick"} <= kept | {""}
+
+
+def test_the_state_before_is_as_it_was():
+    before = start(DAY)
+    name = digest(before)
+    fold(before, *driven(DAY, "v0", 2))
+    assert digest(before) == name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        before.clock_s = 5
+
+
+def test_a_van_on_its_way():
+    planned = DAY.planned["v0"]
+    state = fold(start(DAY), *driven(DAY, "v0", 2))
+    van = state.vehicles["v0"]
+    assert van.status == "moving" and van.visited == planned[:2] and van.remaining == planned[2:]
+    assert state.orders[planned[0]].status == "served"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (event("x", "arrived", 200_000, order_id="o1"), "on another day"),
+        (event("x", "arrived", -90_000, order_id="o1"), "on another day"),
+        (event("x", "arrived", 40_000, 30_000, order_id="o1"), "in the future"),
+        (event("x", "teleported", 40_000, order_id="o1"), "there is no event 'teleported'"),
+        (event("x", "arrived", 40_000), "names no order, vehicle or tender"),
+        (event("", "arrived", 40_000, order_id="o1"), "no event_id"),
+    ],
+)
+def test_what_cannot_be_of_this_day_is_refused_and_kept(wrong, reason):
+    state = fold(start(DAY), wrong)
+    assert [reason in one.reason for one in refusals(state)] == [True]
+    assert state.orders == start(DAY).orders
+
+
+def test_an_order_that_nobody_has_described_waits_until_somebody_does():
+    early = event("a", "loaded", 30_000, order_id="new")
+    state = fold(start(DAY), early)
+    assert state.unknown_orders == ["new"]
+    state = fold(state, created("b", "new", 7, 29_000))
+    assert state.unknown_orders == [] and state.orders["new"].status == "aboard"
+
+
+def test_a_correction_takes_the_place_of_what_it_corrects():
+    wrong = event("a", "delivered", 30_000, order_id="o1", vehicle_id="v0")
+    right = event("b", "attempt_failed", 30_000, order_id="o1", vehicle_id="v0", corrects="a")
+    assert fold(start(DAY), wrong).orders["o1"].status == "served"
+    for events in ([wrong, right], [right, wrong]):
+        assert fold(start(DAY), *events).orders["o1"].status == "failed"
+
+
+def test_the_first_answer_to_a_tender_holds_and_one_after_its_end_is_none():
+    sent = event("s", "tender_sent", 30_000, order_id="o1", fleet_id="g", tender_id="t", facts={"expires_s": 31_000})
+    yes, no = event("y", "tender_accepted", 30_500, tender_id="t"), event("n", "tender_declined", 30_600, tender_id="t")
+    tender = fold(start(DAY), no, yes, sent).tenders["t"]
+    assert (tender.status, tender.contradictions) == ("accepted", 1)
+    late = event("l", "tender_accepted", 31_001, tender_id="t")
+    assert fold(start(DAY), sent, late).tenders["t"].status == "expired"
+
+
+def test_a_van_that_would_have_to_fly_is_not_believed():
+    def position(name, at_s, lat_e6):
+        return event(name, "position", at_s, vehicle_id="v0", facts={"lat_e6": lat_e6, "lon_e6": 24_900_000})
+
+    there, near = position("a", 30_000, 60_100_000), position("c", 30_120, 60_105_000)
+    flown = position("b", 30_060, 61_100_000)
+    van = fold(start(DAY), there, flown, near).vehicles["v0"]
+    assert (van.impossible, van.lat) == (1, 60.105)
+
+
+def test_ten_thousand_events_at_once():
+    events = [event(f"p{n}", "position", 30_000 + n, vehicle_id=f"v{n % 2}", facts={"lat_e6": n}) for n in range(1_600)]
+    events += [created(f"c{n}", f"n{n}", 7, 20_000) for n in range(6_000)]
+    state = fold(start(DAY), *events)
+    assert len(state.orders) == 6_006 and len(state.logs[("vehicle", "v0")]) == 800
