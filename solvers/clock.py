@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -53,3 +54,23 @@ def durations_at(travel: Travel, leaving_s: int) -> IntegerMatrix:
     for later in range(bucket + 1, len(starts)):
         seconds = np.minimum(seconds, max(leaving_s, starts[later]) - leaving_s + table[later])
     return np.asarray(seconds)
+
+
+def driven_s(normal: IntegerMatrix, leaving_s: int, spans: Sequence[tuple[int | None, int]]) -> IntegerMatrix:
+    """Seconds that ``normal`` seconds of driving take from ``leaving_s``, speeds changing on the way.
+
+    ``spans`` are (until which second, percent of the normal speed) in sequence; the last one has no end (None). What is
+    left of a leg when a span ends is driven at the next speed (Ichoua, Gendreau, Potvin 2003, EJOR 144(2)).
+    """
+    work = normal.astype(np.int64) * 100
+    total = np.zeros_like(work)
+    clock = leaving_s
+    for until, speed in spans:
+        if until is not None and until <= clock:
+            continue
+        room = int(work.max(initial=0)) if until is None else (until - clock) * speed
+        used = np.minimum(work, room)
+        total += np.where(work > room, 0 if until is None else until - clock, -(-used // speed))
+        work = work - used
+        clock = clock if until is None else until
+    return np.asarray(total)

@@ -7,9 +7,9 @@ observed trips (the medians of each band, so that a few wrong rows change nothin
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ BANDS_M = np.array([0, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000])
 DEFAULT_CIRCUITY = 1.35
 DEFAULT_SPEEDS_KMH = np.array([19, 24, 28, 34, 44, 55, 58, 60.0])
 """Speeds by band where nothing is observed: Amazon's Austin legs and Bosnian depot legs, medians."""
+ROWS = 256
+"""Rows of a matrix that are made at once."""
 FEWEST = 20
 """Trips a band needs to be fitted on its own."""
 
@@ -37,13 +39,19 @@ class TravelModel:
     observations: int
 
     def matrices(self, lat: Floats, lon: Floats) -> Travel:
-        """Square matrices between all places: integer metres and seconds, zero on the diagonal."""
-        straight = haversine_m(lat[:, None], lon[:, None], lat[None, :], lon[None, :])
-        # interpolate between the middles of bands: no jump where a band ends, so longer is never quicker
-        circuity = np.interp(straight, _middles(), self.circuity)
-        distance = straight * circuity
-        duration = distance / np.interp(straight, _middles(), self.speed_ms)
-        metres, seconds = np.rint(distance).astype(np.int64), np.rint(duration).astype(np.int64)
+        """Square matrices between all places: integer metres and seconds, zero on the diagonal.
+
+        Rows are made in blocks: 10,000 places need the two matrices themselves (1.6 GB) and little more.
+        """
+        size = len(lat)
+        metres, seconds = np.empty((size, size), dtype=np.int64), np.empty((size, size), dtype=np.int64)
+        for first in range(0, size, ROWS):
+            rows = slice(first, first + ROWS)
+            straight = haversine_m(lat[rows, None], lon[rows, None], lat[None, :], lon[None, :])
+            # interpolate between the middles of bands: no jump where a band ends, so longer is never quicker
+            distance = straight * np.interp(straight, _middles(), self.circuity)
+            metres[rows] = np.rint(distance)
+            seconds[rows] = np.rint(distance / np.interp(straight, _middles(), self.speed_ms))
         np.fill_diagonal(metres, 0)
         np.fill_diagonal(seconds, 0)
         return Travel(metres, seconds)
@@ -88,23 +96,48 @@ def fit_travel(
     )
 
 
-def osrm_matrices(url: str, lat: Floats, lon: Floats, *, timeout_s: float = 60.0) -> Travel:
+def osrm_matrices(
+    url: str, lat: Floats, lon: Floats, *, profile: str = "driving", timeout_s: float = 60.0, block: int = 50
+) -> Travel:
     """Matrices from an OSRM server's table service (``url`` such as http://localhost:5000).
+
+    ``block`` x ``block`` places are asked for at once: a server's default limit is 100 places a request.
 
     Raises:
         PlanningError: the server does not answer, or not with a full table.
     """
     if not url.startswith(("http://", "https://")):
         raise PlanningError(f"the OSRM address must begin with http:// or https://, is {url!r}")
-    places = ";".join(f"{x:.6f},{y:.6f}" for y, x in zip(lat, lon, strict=True))
-    address = f"{url.rstrip('/')}/table/v1/driving/{places}?annotations=distance,duration"
+    size = len(lat)
+    places = [f"{x:.6f},{y:.6f}" for y, x in zip(lat, lon, strict=True)]
+    metres, seconds = np.zeros((size, size), dtype=np.int64), np.zeros((size, size), dtype=np.int64)
+    for first in range(0, size, block):
+        for second in range(0, size, block):
+            rows, columns = range(first, min(size, first + block)), range(second, min(size, second + block))
+            table = _osrm_table(url, profile, [places[n] for n in rows], [places[n] for n in columns], timeout_s)
+            metres[first : first + block, second : second + block] = table[0]
+            seconds[first : first + block, second : second + block] = table[1]
+    np.fill_diagonal(metres, 0)
+    np.fill_diagonal(seconds, 0)
+    return Travel(metres, seconds)
+
+
+def _osrm_table(
+    url: str, profile: str, rows: list[str], columns: list[str], timeout_s: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Metres and seconds from ``rows`` to ``columns``."""
+    sources = ";".join(map(str, range(len(rows))))
+    targets = ";".join(map(str, range(len(rows), len(rows) + len(columns))))
+    query = f"annotations=distance,duration&sources={sources}&destinations={targets}"
+    address = f"{url.rstrip('/')}/table/v1/{profile}/{';'.join([*rows, *columns])}?{query}"
     try:
         with urllib.request.urlopen(address, timeout=timeout_s) as answer:  # noqa: S310 - scheme checked above
             table = json.load(answer)
-        metres = np.array(table["distances"], dtype=float)
-        seconds = np.array(table["durations"], dtype=float)
-    except (urllib.error.URLError, TimeoutError, ValueError, KeyError) as error:
+        metres, seconds = (np.array(table[name], dtype=float) for name in ("distances", "durations"))
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise PlanningError(f"OSRM at {url} gave no table: {error}") from error
+    if metres.shape != (len(rows), len(columns)) or seconds.shape != metres.shape:
+        raise PlanningError(f"OSRM at {url} gave a table of {metres.shape}, asked for {(len(rows), len(columns))}")
     if not (np.isfinite(metres).all() and np.isfinite(seconds).all()):
         raise PlanningError(f"OSRM at {url} knows no road between some of the places")
-    return Travel(np.rint(metres).astype(np.int64), np.rint(seconds).astype(np.int64))
+    return np.rint(metres).astype(np.int64), np.rint(seconds).astype(np.int64)

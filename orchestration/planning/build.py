@@ -72,6 +72,10 @@ def _travel(day: DayInputs, depots: pd.DataFrame) -> Travel:
     lon = np.concatenate([depots["lon"].to_numpy(float), day.orders["lon"].to_numpy(float)])
     if url := os.environ.get("FIVEFOLD_OSRM"):
         return osrm_matrices(url, lat, lon)
+    if extract := os.environ.get("FIVEFOLD_OSM"):
+        from solvers.osm import RoadNetwork
+
+        return RoadNetwork.read(extract, os.environ.get("FIVEFOLD_OSM_PROFILE", "van")).matrices(lat, lon)
     seen = day.travel
     columns = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
     values = [seen[name].to_numpy(dtype=float, na_value=np.nan) for name in columns]

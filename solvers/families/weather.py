@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from solvers.clock import durations_at
+from solvers.clock import driven_s, durations_at
 from solvers.families.base import Parameter, RouteView, RuleType, applies_to_vehicle, many, number, over
-from solvers.problem import IntegerMatrix, Order, PlanningProblem, Rule, Travel, Vehicle
+from solvers.problem import Order, PlanningProblem, Rule, Travel, Vehicle
 
 GRID_S = 900
 """How finely the day is divided where a forecast changes speeds."""
@@ -73,22 +73,9 @@ def slowed(travel: Travel, start_s: int, end_s: int, percent: int) -> Travel:
     longest = int(travel.duration_s.max()) if travel.duration_s.size else 0
     first = max(0, (start_s - longest) // GRID_S * GRID_S)
     starts = sorted({*range(first, end_s, GRID_S), start_s, end_s, *travel.starts_s, 0})
-    tables = [_driven(durations_at(travel, one), one, start_s, end_s, percent) for one in starts]
+    spans = ((start_s, 100), (end_s, percent), (None, 100))
+    tables = [driven_s(durations_at(travel, one), one, spans) for one in starts]
     return replace(travel, starts_s=tuple(starts), by_start_s=np.stack(tables), smooth=True)
-
-
-def _driven(normal: IntegerMatrix, leaving: int, start_s: int, end_s: int, percent: int) -> IntegerMatrix:
-    """Seconds that ``normal`` seconds of driving take from ``leaving``: before, in and after the slow hours."""
-    work = normal * 100
-    total = np.zeros_like(normal)
-    clock = leaving
-    for until, speed in ((start_s, 100), (end_s, percent)):
-        room = max(0, until - clock) * speed
-        used = np.minimum(work, room)
-        total += np.where(work > room, max(0, until - clock), -(-used // speed))
-        work -= used
-        clock = max(clock, until)
-    return total + -(-work // 100)
 
 
 def _longer_service(rule: Rule, problem: PlanningProblem) -> PlanningProblem:
