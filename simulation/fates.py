@@ -16,6 +16,8 @@ from simulation.habits import expit
 from simulation.streams import Floats, Integers, normals, uniforms, whole
 from simulation.world import KM_PER_DEGREE, World
 
+FRAILTY_SPREAD = 0.8
+"""Log spread of breakdown hazards between vehicles of a fleet. Declared."""
 REPAIRED_SHARE = 0.6
 """Faults that cost time only; the others end the route."""
 REPLACED_SHARE = 0.75
@@ -63,7 +65,7 @@ def draw_crews(world: World, day: date) -> Crews:
     tendered = np.array([one.control_mode is ControlMode.TENDERED_ROUTE for one in fleets])[fleet]
     starts = own([one.starts * 3_600 for one in fleets]).astype(np.int64)
     ends = own([one.ends * 3_600 + one.overtime_limit_s for one in fleets]).astype(np.int64)
-    faulty = chance("fault") < own([one.breakdown_share for one in fleets])
+    faulty = chance("fault") < own([one.breakdown_share for one in fleets]) * _frailty(world)
     fault = whole(seed, "fault time", day, keys=count, low=9 * 3_600, high=17 * 3_600)
     replaced = whole(seed, "replaced", day, keys=count, low=2_700, high=6_300)
     return Crews(
@@ -79,6 +81,12 @@ def draw_crews(world: World, day: date) -> Crews:
         limit_s=ends,
         break_s=own([one.break_s for one in fleets]).astype(np.int64),
     )
+
+
+def _frailty(world: World) -> Floats:
+    """Each vehicle's hazard over its fleet's mean, which stays 1: old vans break down again."""
+    spread = FRAILTY_SPREAD * world.scenario.signal
+    return np.exp(spread * normals(world.scenario.seed, "frailty", keys=len(world.drivers)) - spread**2 / 2)
 
 
 def _service_pace(world: World, day: date, fleet: Integers) -> Floats:

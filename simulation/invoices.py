@@ -65,6 +65,9 @@ def invoices_frame(setup: DaySetup, log: DayLog) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "invoice_id": [f"i-{setup.orders.day}-{fleets[one].fleet_id}" for one in fleet[route].tolist()],
+            "line_id": [
+                f"{plan.route_ids[one]}/{components[what][0].value}" for one, what in zip(route, kind, strict=True)
+            ],
             "service_date": np.full(len(route), setup.orders.day, dtype=object),
             "fleet_id": coded([one.fleet_id for one in fleets], fleet[route]),
             "route_id": coded(list(plan.route_ids), route),
@@ -75,5 +78,6 @@ def invoices_frame(setup: DaySetup, log: DayLog) -> pd.DataFrame:
             "currency": setup.world.scenario.currency,
             "event_time": issued,
             "ingest_time": issued,
+            "retracted": np.zeros(len(route), dtype=bool),
         }
     )

@@ -120,3 +120,18 @@ class Customers(Section):
     service_noise: Spread = 0.36
     planted_bad_share: Share = 0.0
     planted_bad_rate: Share = 0.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        planted = self.planted_bad_share * self.planted_bad_rate
+        if planted > self.failed_share:
+            raise ValueError(
+                f"planted_bad_share x planted_bad_rate is {planted:.4g}, more than failed_share {self.failed_share:.4g}"
+            )
+        others = 1 - self.never_fail_share
+        if self.planted_bad_share == 0 and self.failed_share > self.never_fail_share * 0.003 + others * 0.9:
+            raise ValueError(
+                f"failed_share {self.failed_share:.4g} cannot be reached with never_fail_share "
+                f"{self.never_fail_share:.4g}: the others fail at most 9 times in 10"
+            )
+        return self

@@ -72,6 +72,14 @@ def test_the_demo_plans_a_verified_day_runs_it_and_learns_from_it(demo):
     assert [line for line in demo.stderr.splitlines() if "10/10" in line], demo.stderr
 
 
+def test_the_workspace_holds_nothing_of_the_twins_truth(demo):
+    """The lake, the landing folder, models, reports and logs: no column of truth by name."""
+    files = [path for path in demo.home.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(files) > 50
+    names = [b"truth_outcome", b"truth_p_absent", b"truth_customer_rate", b"truth_travel_factor", b"truth_shock"]
+    assert [(path, name) for path in files for name in names if name in path.read_bytes()] == []
+
+
 def test_every_step_is_a_run_with_what_a_person_wants_to_see(dagster):
     import dagster as dg
 

@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from domain.tables import RAW_TABLES
 from simulation import City, load_scenario, scenario_from
@@ -24,8 +23,6 @@ def test_a_day_is_the_same_to_the_bit(city):
 def test_frames_hold_only_columns_of_their_tables(city):
     _, tables = next(city.history(DAY, 1))
     for name, frame in {**city.reference(DAY), **tables}.items():
-        if name not in TABLES:  # invoices: reconciled by the carriers' contracts, not a raw table
-            continue
         assert set(frame.columns) <= set(TABLES[name].column_names), name
         required = {c.name for c in TABLES[name].columns if c.required} - {"source", "file_id"}
         assert required <= set(frame.columns), name
@@ -50,44 +47,6 @@ def test_events_come_late_twice_and_out_of_order(city):
     assert events.duplicated().any()
     assert events.drop_duplicates()["event_id"].is_unique
     assert (events["event_time"].diff().dt.total_seconds() < 0).any()
-
-
-@pytest.fixture(scope="module")
-def month():
-    """Four weeks of the default city: one row a planned stop."""
-    parts = []
-    for day, _, played in City(load_scenario()).history_with_truth(date(2026, 3, 2), 28):
-        log, orders = played.log, played.setup.orders
-        parts.append(
-            pd.DataFrame(
-                {
-                    "day": day,
-                    "customer": orders.customer[log.order],
-                    "failed": log.code != 0,
-                    "late": log.went & (log.start_s > orders.window_end_s[log.order]),
-                    "windowed": orders.windowed[log.order],
-                    "service_s": np.where(log.went & (log.code == 0), log.end_s - log.start_s, -1),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_failures_are_as_often_as_in_changshu_and_as_persistent(month):
-    assert 0.035 < month["failed"].mean() < 0.05
-    history = month.sort_values(["customer", "day"])
-    before = history.groupby("customer")["failed"].shift()
-    after_failure = history.loc[before.eq(True), "failed"].mean()
-    after_success = history.loc[before.eq(False), "failed"].mean()
-    assert 0.25 < after_failure < 0.45  # Changshu: 0.342
-    assert 0.02 < after_success < 0.04  # Changshu: 0.029
-
-
-def test_lateness_and_service_times_are_realistic(month):
-    assert 0.01 < month["late"].mean() < 0.06  # LaDe: 1.8 %
-    served = month.loc[month["service_s"] >= 0, "service_s"]
-    assert 50 < served.median() < 90  # Amazon: 69 s
-    assert 180 < served.quantile(0.95) < 330  # Amazon: 281 s
 
 
 def test_a_null_world_tells_customers_apart_by_nothing():

@@ -25,6 +25,13 @@ FLEET = {"fleet_id": "a", "kind": "captive", "control_mode": "routed", "name": "
         ({"fleets": [{**FLEET, "tariff": {"per_kn": 1}}]}, r"fleets\.0\.tariff\.per_kn: .*per_km"),
         ({"fleets": [{**FLEET, "drivers": 0}]}, "no fleet has a driver"),
         ({"fleets": [FLEET, FLEET]}, "'a' is there twice"),
+        (
+            {"customers": {"planted_bad_share": 0.5, "planted_bad_rate": 0.5}},
+            r"customers: planted_bad_share x .* is 0.25",
+        ),
+        ({"customers": {"failed_share": 0.9}}, r"customers: failed_share 0.9 cannot be reached"),
+        ({"weather": {"rain_share": -0.1}}, r"weather\.rain_share: .*\(is -0.1\)"),
+        ({"effects": {"mesage_log_odds": -1.0}}, "Did you mean 'message_log_odds'"),
         ({"timezone": "Europe/Amsterdm"}, "not an IANA time zone"),
         ({"cities": [{"traffic": {"hourly": [1, 1]}}]}, r"cities\.0\.traffic\.hourly: .*24"),
         ({"demand": {"tenants": [{"name": "a", "slots": [{"start": 9, "end": 9}]}]}}, "must end after it starts"),

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def digest_of_day(day: date) -> str:
     return sha256(pd.util.hash_pandas_object(events, index=False).to_numpy().tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_another_process_plays_the_same_day():
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(digest_of_day, DAY).result() == digest_of_day(DAY)
