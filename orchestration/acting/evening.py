@@ -12,6 +12,7 @@ import pandas as pd
 from domain.codes import InterventionAction as Action
 from domain.errors import InputError
 from operations.accrual import CostRates
+from operations.answers import Tracked
 from operations.communication import Held, Notice, Preferences, Rules, Sighting, Told, compose, decide
 from operations.communication.triggers import PLAN_PUBLISHED
 from operations.interventions import Candidate, Choice, Efficacy, Policy, pick
@@ -39,6 +40,7 @@ class Evening:
     messages: list[Message]
     held: list[Held]
     new_messages: int
+    tracked: list[Tracked]
 
     def summary(self) -> dict[str, Any]:
         """Counts for people and checks."""
@@ -103,7 +105,8 @@ def act_on_day(
         decisions += [_held(one, day, basis) for one in back]
     new = store.record(messages, decisions)
     relay(lake, store)
-    return Evening(day, decided, choices, messages, held, new)
+    tracked = [_tracked(one, source, decided, zone.key) for one in stops.itertuples()]
+    return Evening(day, decided, choices, messages, held, new, tracked)
 
 
 def _stops(lake: Lake, source: str, day: date) -> pd.DataFrame:
@@ -149,6 +152,15 @@ def _sighting(stop: Any, source: str, decided: datetime, ask: bool) -> Sighting:
         interval=(low, high),
         p_failed=1.0 if ask else 0.0,
     )
+
+
+def _tracked(stop: Any, source: str, decided: datetime, timezone: str) -> Tracked:
+    seen = _sighting(stop, source, decided, False)
+    needs = frozenset(one for one in stop.needs.split("+") if one)
+    return Tracked(
+        source, stop.order_id, promise=seen.promise, interval=seen.interval, needs=needs, timezone=timezone,
+        updated_at=decided,
+    )  # fmt: skip
 
 
 def _preferences(person: Person | None) -> Preferences:

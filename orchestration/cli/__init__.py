@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "Plan one service date of a source",
     "act": "Decide interventions and messages of a planned date",
     "trail": "One order from promise to cost, with what was not done",
+    "serve": "The customers' pages behind signed links: answers and tracking",
     "people": "The address book: names, addresses and consent",
     "forget": "Erase a customer, keep the statistics",
     "outbox": "Messages decided, delivered, waiting and dead",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,22 @@ from orchestration.cli.options import fivefold_command
 )
 def command(source: str, service_date: datetime, weekly_budget: int, holdout: float, seed: int, home: Path) -> Any:
     from operations.interventions import Policy
+    from orchestration.acting.answers import answers_to_lake
     from orchestration.acting.evening import act_on_day
     from orchestration.lake import Lake
+    from orchestration.messaging.answers import AnswerStore
     from orchestration.messaging.office import open_office
+    from orchestration.service.tracking import TrackingStore
 
     policy = Policy(weekly_budget=weekly_budget, holdout=holdout, seed=seed)
     with Lake.open(home) as lake, open_office(home) as office:
         people = office.people.everyone(source)
-        result = act_on_day(lake, office.store, people, source, service_date.date(), policy).summary()
+        with AnswerStore(home) as answers:
+            answered = answers_to_lake(lake, answers, source, datetime.now(UTC))
+        evening = act_on_day(lake, office.store, people, source, service_date.date(), policy)
+        with TrackingStore(home) as tracking:
+            tracking.put(evening.tracked, evening.decided_at)
+        result = {**evening.summary(), "answers_taken_in": answered}
 
     def show() -> None:
         for key, value in result.items():

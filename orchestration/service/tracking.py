@@ -1,0 +1,102 @@
+"""What the pages show of each order: a small read model that planning and the live day refresh."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from operations.answers import Tracked
+from orchestration.messaging.store import from_us, to_us
+
+SCHEMA = """
+create table if not exists tracked (
+    source text not null, order_id text not null, status text not null, content text not null,
+    updated_at integer not null, primary key (source, order_id)
+) strict
+"""
+
+
+class TrackingStore:
+    """Orders as their pages show them; the newest ``updated_at`` holds."""
+
+    def __init__(self, home: Path) -> None:
+        folder = home / "service"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(
+            folder / "tracking.sqlite", timeout=30.0, isolation_level=None, check_same_thread=False
+        )
+        self._database.row_factory = sqlite3.Row
+        self._database.execute("pragma journal_mode = wal")
+        self._database.execute(SCHEMA)
+
+    def __enter__(self) -> TrackingStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def put(self, orders: Iterable[Tracked], now: datetime) -> None:
+        """Refresh orders in one transaction; what is older than what is there changes nothing."""
+        self._database.execute("begin immediate")
+        try:
+            for one in orders:
+                moment = one.updated_at or now
+                content = {
+                    "promise": _span(one.promise),
+                    "interval": _span(one.interval),
+                    "reason": one.reason,
+                    "needs": sorted(one.needs),
+                    "stops_before": one.stops_before,
+                    "courier_m": one.courier_m,
+                    "timezone": one.timezone,
+                }
+                self._database.execute(
+                    "insert into tracked values (?, ?, ?, ?, ?) on conflict (source, order_id) do update set "
+                    "status = excluded.status, content = excluded.content, updated_at = excluded.updated_at "
+                    "where excluded.updated_at >= tracked.updated_at",
+                    (one.source, one.order_id, one.status, json.dumps(content), to_us(moment.astimezone(UTC))),
+                )
+        except BaseException:
+            self._database.execute("rollback")
+            raise
+        self._database.execute("commit")
+
+    def get(self, source: str, order_id: str) -> Tracked | None:
+        """What is known of an order."""
+        row = self._database.execute(
+            "select * from tracked where source = ? and order_id = ?", (source, order_id)
+        ).fetchone()
+        if row is None:
+            return None
+        content = json.loads(row["content"])
+        return Tracked(
+            source,
+            order_id,
+            row["status"],
+            _moments(content["promise"]),
+            _moments(content["interval"]),
+            content["reason"],
+            frozenset(content["needs"]),
+            content["stops_before"],
+            content["courier_m"],
+            content["timezone"],
+            from_us(row["updated_at"]),
+        )
+
+
+def _span(span: tuple[datetime, datetime] | None) -> list[str] | None:
+    return None if span is None else [one.isoformat() for one in span]
+
+
+def _moments(span: list[str] | None) -> tuple[datetime, datetime] | None:
+    return None if span is None else (datetime.fromisoformat(span[0]), datetime.fromisoformat(span[1]))
