@@ -11,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, date_range, open_lake
 from orchestration.transform.manifest import ensure_manifest
-from orchestration.transform.run import DBT_PROJECT, WITHOUT_UNIT_TESTS, dbt_environment, range_arguments
+from orchestration.transform.run import DBT_PROJECT, WITHOUT_UNIT_TESTS, dbt_environment, one_build, range_arguments
 
 
 class Translator(DagsterDbtTranslator):
@@ -46,4 +46,5 @@ def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> It
         # the catalogue's address is known only once the lake is open, and dbt reads it from its environment
         os.environ.update({key: value for key, value in dbt_environment(lake).items() if key.startswith("FIVEFOLD_")})
         command = ["build", *WITHOUT_UNIT_TESTS, *range_arguments(*date_range(context))]
-        yield from dbt.cli(command, context=context).stream()
+        with one_build(lake):
+            yield from dbt.cli(command, context=context).stream()

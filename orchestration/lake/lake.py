@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
+import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -23,18 +27,29 @@ from orchestration.lake.settings import LakeSettings
 
 T = TypeVar("T")
 ATTEMPTS = 60
+FIRST_ATTEMPTS = 12
+"""At the start a catalogue that does not answer is more likely a wrong address than a busy one."""
 RETRY_SIGNS = (
     "conflict",
     "locked",
     "busy",
     "could not serialize",
     "deadlock",
+    "the database system is starting up",
+    "the database system is in recovery mode",
+)
+"""Parts of messages that mean: another writer was faster, or the server is just coming up. Try again."""
+LOST_SIGNS = (
     "connection refused",
     "server closed the connection",
     "terminating connection",
-    "the database system is starting up",
+    "connection to server",
+    "no connection to the server",
+    "could not receive data",
+    "could not send data",
+    "unable to connect to postgres",
 )
-"""Parts of messages that mean: another writer was faster, or the server is just coming up. Try again."""
+"""Parts of messages that mean: the catalogue's server is gone. Start it again if it is ours, and attach anew."""
 
 
 class Lake:
@@ -48,9 +63,14 @@ class Lake:
         self.settings = settings
         self._server, self._uri = catalog.ducklake_uri(settings, home)
         self._jitter = random.Random(0)
+        self._numbers = itertools.count()
         if "://" not in settings.data_path:
             Path(settings.data_path).mkdir(parents=True, exist_ok=True)
-        self._database = self._retry(self._attach)
+        self._database: duckdb.DuckDBPyConnection | None = None
+        try:
+            self._database = self._retry(self._attach_first, FIRST_ATTEMPTS)
+        except duckdb.Error as error:
+            raise LakeError(f"the lake cannot be opened: {without_secrets(str(error))}") from None
 
     @classmethod
     def open(cls, home: Path | str, settings: LakeSettings | None = None) -> Lake:
@@ -74,14 +94,20 @@ class Lake:
 
     def close(self) -> None:
         """Let go of the catalogue; the embedded server stops with its last user."""
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
+
+    def _attach_first(self) -> duckdb.DuckDBPyConnection:
+        """The first ``ATTACH`` makes the catalogue: two processes that both did so would fall over each other."""
+        with catalog.one_writer(self.settings, self.home, "attach"):
+            return self._attach()
 
     def _attach(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(":memory:")
         try:
             load_extensions(connection)
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(f"ATTACH '{self.attach_uri}' AS lake (DATA_PATH '{self.settings.data_path}')")
+            connection.execute(f"ATTACH '{self.attach_uri}' AS lake (DATA_PATH '{self._data_path}')")
             connection.execute("USE lake")
         except BaseException:
             connection.close()
@@ -92,6 +118,17 @@ class Lake:
     def attach_uri(self) -> str:
         """What DuckDB attaches."""
         return self._uri.replace("'", "''")
+
+    @property
+    def _data_path(self) -> str:
+        return self.settings.data_path.replace("'", "''")
+
+    def _revive(self) -> None:
+        """Start the embedded server again if it is gone, and attach anew: DuckDB keeps dead connections."""
+        with contextlib.suppress(duckdb.Error, OSError):  # the next attempt tells what is still wrong
+            self._server, self._uri = catalog.ducklake_uri(self.settings, self.home)
+            if self._database is not None:
+                self._database = self._attach()
 
     def _ensure_tables(self) -> None:
         expected = set(TABLES)
@@ -108,19 +145,27 @@ class Lake:
 
             self.write(create)
 
-    def _retry(self, action: Callable[[], T]) -> T:
-        for attempt in range(ATTEMPTS):
+    def _retry(self, action: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+        for attempt in range(attempts):
             try:
                 return action()
             except (duckdb.Error, OSError) as error:
-                if attempt + 1 == ATTEMPTS or not any(sign in str(error).lower() for sign in RETRY_SIGNS):
+                words = str(error).lower()
+                lost = any(sign in words for sign in LOST_SIGNS)
+                if not (lost or any(sign in words for sign in RETRY_SIGNS)):
                     raise
+                if attempt + 1 == attempts:
+                    raise LakeError(f"the lake cannot be reached: {without_secrets(str(error))}") from None
                 time.sleep(min(1.0, 0.02 * 1.5**attempt) * (0.5 + self._jitter.random()))
+                if lost:
+                    self._revive()
         raise AssertionError("unreachable")
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the lake attached as ``lake`` and in use; times are UTC."""
+        if self._database is None:
+            raise LakeError("the lake is closed")
         cursor = self._database.cursor()
         try:
             cursor.execute("USE lake")
@@ -152,39 +197,65 @@ class Lake:
         try:
             return self._retry(read)
         except duckdb.Error as error:
-            raise LakeError(f"the lake cannot answer: {error}") from error
+            raise LakeError(f"the lake cannot answer: {without_secrets(str(error))}") from error
 
     @contextmanager
     def _at(self, snapshot: int) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection in which ``lake`` is as it was at a snapshot."""
-        name = f"at_{int(snapshot)}"
+        """A connection in which unqualified names are as they were at a snapshot."""
+        name = f"at_{int(snapshot)}_{next(self._numbers)}"
         with self.connect() as connection:
             connection.execute(
-                f"ATTACH IF NOT EXISTS '{self.attach_uri}' AS {name} "
-                f"(DATA_PATH '{self.settings.data_path}', SNAPSHOT_VERSION {int(snapshot)})"
+                f"ATTACH '{self.attach_uri}' AS {name} "
+                f"(DATA_PATH '{self._data_path}', SNAPSHOT_VERSION {int(snapshot)})"
             )
-            connection.execute(f"USE {name}")
-            yield connection
+            try:
+                connection.execute(f"USE {name}")
+                yield connection
+            finally:
+                with contextlib.suppress(duckdb.Error):
+                    connection.execute("USE lake")
+                    connection.execute(f"DETACH {name}")
 
-    def write(self, function: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    def write(self, function: Callable[[duckdb.DuckDBPyConnection], T], message: str | None = None) -> T:
         """Run ``function`` in one transaction; nothing of it is seen before all of it is. Conflicts are retried.
 
-        ``function`` may be called more than once: it must only write to the lake.
+        ``function`` may be called more than once: it must only write to the lake. ``message``: what the snapshot is
+        about, for ``fivefold lake snapshots``.
         """
+        return self._write(function, message)[0]
 
-        def run() -> T:
+    def _write(self, function: Callable[[duckdb.DuckDBPyConnection], T], message: str | None) -> tuple[T, int]:
+        """As ``write``; also the snapshot that was made, or the newest one if nothing was changed."""
+        token, results = uuid.uuid4().hex, []
+
+        def run() -> tuple[T, int]:
+            # a server that died while it committed leaves it open whether it had: the token tells
+            if results and (landed := self._snapshot_with(token)) is not None:
+                return results[-1], landed
             with catalog.one_writer(self.settings, self.home), self.connect() as connection:
                 connection.execute("BEGIN")
                 try:
                     result = function(connection)
+                    connection.execute(
+                        "CALL lake.set_commit_message('fivefold', ?, extra_info => ?)", [message or "", token]
+                    )
+                    results.append(result)
                     connection.execute("COMMIT")
                 except BaseException:
                     with contextlib.suppress(duckdb.Error):  # gone already? what went wrong is raised below
                         connection.execute("ROLLBACK")
                     raise
-                return result
+                found = connection.execute("select * from lake.current_snapshot()").fetchone()
+                return result, int(found[0]) if found else 0
 
         return self._retry(run)
+
+    def _snapshot_with(self, token: str) -> int | None:
+        with self.connect() as connection:
+            found = connection.execute(
+                "select snapshot_id from ducklake_snapshots('lake') where commit_extra_info = ?", [token]
+            ).fetchone()
+        return int(found[0]) if found else None
 
     def append(self, table: Table, frame: pd.DataFrame | pa.Table) -> int:
         """Add rows; return the snapshot that holds them."""
@@ -198,8 +269,9 @@ class Lake:
         Raises:
             LakeError: a column is unknown, or a required one is missing.
         """
-        self.write(lambda connection: self.replace_in(connection, table, where, frame))
-        return self.snapshot_id()
+        return self._write(
+            lambda connection: self.replace_in(connection, table, where, frame), f"replace {table.qualified_name}"
+        )[1]
 
     @staticmethod
     def replace_in(
@@ -228,26 +300,38 @@ class Lake:
         """Id of the newest snapshot."""
         return int(self.query("select max(snapshot_id) as id from ducklake_snapshots('lake')")["id"].iloc[0])
 
-    def compact(self) -> None:
-        """Merge small neighbouring files."""
-        self._call("CALL ducklake_merge_adjacent_files('lake')")
+    def snapshot_at(self, moment: datetime) -> int:
+        """Id of the snapshot that was the newest at ``moment`` (with a time zone).
 
-    def clean_up(self, keep_days: int = 30) -> None:
-        """Expire snapshots older than ``keep_days`` and delete files that none needs, orphans of crashes too."""
-        self._call(f"CALL ducklake_expire_snapshots('lake', older_than => now() - interval '{int(keep_days)} days')")
-        self._call("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
-        self._call("CALL ducklake_delete_orphaned_files('lake', older_than => now() - interval '1 day')")
+        Raises:
+            LakeError: the lake had none then, or it has been expired.
+        """
+        found = self.query(
+            "select max(snapshot_id) as id from ducklake_snapshots('lake') where snapshot_time <= ?", [moment]
+        )["id"].iloc[0]
+        if pd.isna(found):
+            raise LakeError(f"the lake holds no snapshot of {moment.isoformat()} or before")
+        return int(found)
 
-    def _call(self, statement: str) -> None:
+    def maintain(self, *statements: str) -> None:
+        """Run DuckLake's own maintenance calls, while nobody else writes."""
+
         def run() -> None:
-            with self.connect() as connection:
-                connection.execute(statement)
+            with catalog.one_writer(self.settings, self.home), self.connect() as connection:
+                for statement in statements:
+                    connection.execute(statement)
 
         self._retry(run)
 
     def dbt_environment(self) -> dict[str, str]:
         """Environment variables that ``dbt_project/profiles.yml`` reads."""
         return {"FIVEFOLD_DBT_ATTACH": self._uri, "FIVEFOLD_DBT_DATA_PATH": self.settings.data_path}
+
+
+def without_secrets(text: str) -> str:
+    """A message of the catalogue without the password of its address."""
+    text = re.sub(r"(password\s*=\s*)('[^']*'|\S+)", r"\1***", text, flags=re.IGNORECASE)
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
 
 
 def _aligned(table: Table, frame: pd.DataFrame | pa.Table) -> pa.Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +45,15 @@ def dbt_environment(lake: Lake) -> dict[str, str]:
     return {**os.environ, **lake.dbt_environment(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
 
 
+@contextmanager
+def one_build(lake: Lake) -> Iterator[None]:
+    """Let one process build features at a time: two that fill the same empty dates would both land."""
+    from orchestration.lake.catalog import one_writer
+
+    with one_writer(lake.settings, lake.home, "features"):
+        yield
+
+
 def build_features(lake: Lake, first: date, last: date) -> None:
     """Build and test staging, intermediate and marts for a range of service dates.
 
@@ -50,14 +61,15 @@ def build_features(lake: Lake, first: date, last: date) -> None:
         FivefoldError: dbt failed; the message ends with what it printed last.
     """
     command = dbt_command("build", "--quiet", *WITHOUT_UNIT_TESTS, *range_arguments(first, last))
-    done = subprocess.run(
-        command,
-        env=dbt_environment(lake),
-        cwd=DBT_PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with one_build(lake):
+        done = subprocess.run(
+            command,
+            env=dbt_environment(lake),
+            cwd=DBT_PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:])
         raise FivefoldError(f"dbt could not build the features of {first} to {last}:\n{tail}")
