@@ -18,6 +18,8 @@ BENCHMARKS = {
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",
     "dynamic": "Dispatch now or later on real days, beside greedy and lazy",
     "twin": "Orders a second of the digital twin, with and without a decision at every event",
+    "features": "CPU seconds of a year of deliveries through dbt, beside DuckDB alone",
+    "lake": "Eight writers and two readers on the same dates, embedded PostgreSQL beside SQLite",
     "ingestion": "Rows a second of a validated year of deliveries, beside DuckDB alone",
 }
 """Benchmark -> one-line help. The module ``benchmarks.<name>`` holds a click command called ``command``."""

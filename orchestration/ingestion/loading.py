@@ -150,7 +150,9 @@ def _load_part(
         repeated=_repeated(connection),
         bad_keys=_bad_keys(connection, table, verdict),
     )
-    counts, stale = lake.write(lambda lake_connection: land(lake_connection, load))
+    counts, stale = lake.write(
+        lambda lake_connection: land(lake_connection, load), f"ingest {mapping.name} into {table.qualified_name}"
+    )
     return counts, stale, _broken_rules(table, load)
 
 
