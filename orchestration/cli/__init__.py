@@ -22,13 +22,10 @@ COMMANDS = {
     "outbox": "Messages decided, delivered, waiting and dead",
     "verify": "Prove a plan against its problem; price what it exceeds, give arrivals, explain",
     "constraints": "The constraint types, their parameters and units",
-<<<<<<< HEAD
     "invoice": "What a contract says is owed; a carrier's invoice reconciled line by line",
     "simulate": "Play days of the digital twin into a folder of tables",
     "realism": "The twin beside real sets: distances, and what gives it away",
-=======
     "lake": "What the lake holds; merge its files, expire old snapshots",
->>>>>>> 2d3068a (fivefold lake; benchmarks of the lake and of a year of features)
     "bench": "Measure speed, memory and quality beside a baseline",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""
