@@ -30,34 +30,35 @@ def run_demo(home: Path, steps: Steps) -> dict[str, Any]:
     steps(f"a month of history: the city plays {settings.HISTORY_DAYS} days from {first}")
     write_landing(city, landing, first, settings.HISTORY_DAYS, progress=lambda one: steps.detail(str(one)))
     write_tables(landing, day.isoformat(), city.day_before(day))
-    materialise(["ingestion"], None, steps, "ingest and validate (Great Expectations)")
-    materialise(["features"], (first, day), steps, "features as of each cut-off (dbt)")
-    materialise(["learning"], None, steps, "train the predictors (LightGBM, River)")
-    materialise(["prediction"], (day, day), steps, f"predict {day}")
-    materialise(["planning"], (day, day), steps, f"plan {day} for all fleets")
+    materialise("load", ["ingestion"], None, steps, "ingest and validate (Great Expectations)")
+    materialise("account", ["features"], (first, day), steps, "features as of each cut-off (dbt)")
+    materialise("learn", ["learning"], None, steps, "train the predictors (LightGBM, River)")
+    materialise("nightly", ["prediction"], (day, day), steps, f"predict {day}")
+    materialise("nightly", ["planning"], (day, day), steps, f"plan {day} for all fleets")
     return _play_and_account(home, city, first, day, landing, steps)
 
 
-def materialise(groups: list[str], days: tuple[date, date] | None, steps: Steps, title: str) -> None:
-    """Run the assets of ``groups`` for a range of service dates as one Dagster run, recorded in the workspace.
+def materialise(job: str, groups: list[str], days: tuple[date, date] | None, steps: Steps, title: str) -> None:
+    """Run the assets of ``groups`` by a job of the code location for a range of service dates, in this process.
+
+    The run is recorded in the workspace as any other.
 
     Raises:
         FivefoldError: a step failed or a blocking check did not pass; the message is the first reason.
     """
     import dagster as dg
 
-    from orchestration.assets import ASSETS, RESOURCES
+    from orchestration.definitions import defs
 
     steps(title)
-    tags = {"fivefold/kind": "demo"}
+    tags = {"fivefold/kind": "demo", "fivefold/step": title}
     if days is not None:
         tags["dagster/asset_partition_range_start"] = days[0].isoformat()
         tags["dagster/asset_partition_range_end"] = days[1].isoformat()
-    result = dg.materialize(
-        ASSETS,
-        selection=dg.AssetSelection.groups(*groups),
+    keys = dg.AssetSelection.groups(*groups).resolve(defs.resolve_asset_graph())
+    result = defs.resolve_job_def(job).execute_in_process(
         instance=dg.DagsterInstance.get(),
-        resources=RESOURCES,
+        asset_selection=sorted(keys),
         tags=tags,
         run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         raise_on_error=False,
@@ -95,9 +96,9 @@ def _play_and_account(home: Path, city: Any, first: date, day: date, landing: Pa
     played = city.play_day(day, stops)
     outcome = {"delivery_events": played.events, "invoices": played.invoices}
     write_tables(landing, f"{day.isoformat()}-played", outcome)
-    materialise(["ingestion"], None, steps, "ingest the outcomes")
-    materialise(["features"], (day, day), steps, "outcomes into features: history for the next morning")
-    materialise(["operation"], (first, day), steps, "cost ledger and KPIs")
+    materialise("load", ["ingestion"], None, steps, "ingest the outcomes")
+    materialise("account", ["features"], (day, day), steps, "outcomes into features: history for the next morning")
+    materialise("account", ["operation"], (first, day), steps, "cost ledger and KPIs")
     with Lake.open(home) as lake:
         page = write_day_report(lake, "demo", day, home / "reports")
         return {**summary(lake, day), "models": _scores(), "report": str(page)}

@@ -55,11 +55,19 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
     mapping = load_mapping(settings.source())
     with open_lake() as lake:
         report = ingest(lake, mapping, data_folder(mapping.name, None, settings.home()), progress=context.log.info)
+        rows = lake.query(
+            " union all ".join(
+                f"select '{table.name}' as name, count(*) as rows from {table.qualified_name} where source = ?"
+                for table in RAW_TABLES
+            ),
+            [mapping.name] * len(RAW_TABLES),
+        )
         broken = lake.query(
             "select table_name, rule, count(*) as rows, min(message) as message, min(path) as path, "
             "min(row_number) as first_row from control.quarantine where source = ? group by 1, 2 order by 1, 2",
             [mapping.name],
         )
+    in_table = dict(zip(rows["name"], rows["rows"].astype(int).tolist(), strict=True))
     for table in RAW_TABLES:
         counts = report.tables.get(table.name, Counts())
         rules = broken[broken["table_name"] == table.name]
@@ -77,7 +85,7 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
         yield dg.MaterializeResult(
             asset_key=key,
             metadata={
-                "dagster/row_count": counts.rows_landed,
+                "dagster/row_count": in_table[table.name],
                 **account,
                 "source": mapping.name,
                 "the mapping fills it": table.name in mapping.tables,

@@ -117,9 +117,9 @@ def daily_kpis(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     if len(kpis):
         newest = kpis[kpis["service_date"] == kpis["service_date"].max()]
         metadata |= {
-            "days": markdown_table(*headline(kpis)),
             "newest day by fleet": markdown_table(*by_segment(newest, "fleet")),
             "newest day by depot": markdown_table(*by_segment(newest, "depot")),
+            "days": markdown_table(*headline(kpis)),
         }
         if kpis["service_date"].nunique() > 1:
             metadata["trend"] = picture(kpi_trend_plot(kpis), "KPIs by service date")

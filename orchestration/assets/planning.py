@@ -70,7 +70,7 @@ def daily_plan(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             )
             page = write_day_report(lake, settings.source(), date.fromisoformat(key), reports)
             metadata["report"] = dg.MetadataValue.url(f"{settings.reports_url()}/{page.name}")
-            metadata["map"] = picture(route_map_png(planned.frames), f"routes of {key}")
+            metadata["map"] = picture(route_map_png(planned.frames, planned.inputs.depots), f"routes of {key}")
     header = ["date", "served", "unserved", "routes", "km", "cost", "solver s"]
     return dg.MaterializeResult(
         metadata={"plans": markdown_table(header, lines), **metadata},

@@ -80,12 +80,12 @@ def outcome_cards(lake: Lake, source: str, service_date: date, stops: pd.DataFra
     )
     found = dict(zip(kpis["kpi"], kpis["ratio"], strict=True))
     cards += [
-        (HEADLINES[name][0][:1].upper() + HEADLINES[name][0][1:], HEADLINES[name][1](float(found[name])), note)
-        for name, note in (
-            ("cost_per_delivery", "everything that is owed"),
-            ("eta_coverage", "arrivals in their interval"),
-            ("eta_mae_s", "mean absolute"),
-            ("execution_rate", "same vehicle, in the window"),
+        (title, HEADLINES[name][1](float(found[name])), note)
+        for name, title, note in (
+            ("cost_per_delivery", "Cost per delivery", "everything that is owed"),
+            ("eta_coverage", "Inside 80 % interval", "of the arrivals"),
+            ("eta_mae_s", "ETA error", "mean absolute"),
+            ("execution_rate", "Served as planned", "same vehicle, in the window"),
         )
         if name in found
     ]

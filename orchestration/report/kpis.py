@@ -11,7 +11,7 @@ Table = tuple[list[str], list[tuple[str, ...]]]
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _money(value: float) -> str:
@@ -19,7 +19,7 @@ def _money(value: float) -> str:
 
 
 def _minutes(value: float) -> str:
-    return f"{value / 60:,.1f} min"
+    return f"{value / 60:,.1f}\N{NO-BREAK SPACE}min"
 
 
 def _number(value: float) -> str:
@@ -27,14 +27,14 @@ def _number(value: float) -> str:
 
 
 HEADLINES: dict[str, tuple[str, Show]] = {
-    "first_attempt_delivery_rate": ("delivered at first attempt", _percent),
+    "first_attempt_delivery_rate": ("first attempt", _percent),
     "on_time_rate_original": ("on time", _percent),
-    "cost_per_delivery": ("cost per delivery", _money),
-    "stops_per_route_hour": ("stops per route hour", _number),
-    "wismo_rate": ("where-is-my-order contacts", _percent),
+    "cost_per_delivery": ("cost", _money),
+    "stops_per_route_hour": ("stops / h", _number),
+    "wismo_rate": ("WISMO", _percent),
     "eta_mae_s": ("ETA error", _minutes),
-    "eta_coverage": ("inside 80 % interval", _percent),
-    "execution_rate": ("served as planned", _percent),
+    "eta_coverage": ("in interval", _percent),
+    "execution_rate": ("as planned", _percent),
 }
 """KPI -> its name on screens and how its ratio is written; the order of the columns."""
 SHARES = frozenset(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orchestration.report.drawing import fleet_colours
+from orchestration.report.drawing import FLEET_DASHES, OTHER_DASH, fleet_colours, shade
 
 BINS = 10
 Numbers = npt.NDArray[np.float64]
@@ -75,32 +75,40 @@ def eta_error_plot(y: Numbers, p10: Numbers, p50: Numbers, p90: Numbers) -> byte
     return _png(figure)
 
 
-def route_map_png(frames: dict[str, pd.DataFrame]) -> bytes:
-    """The routes of a planned day by fleet. ``frames``: the plan's rows by qualified table name."""
+def route_map_png(frames: dict[str, pd.DataFrame], depots: pd.DataFrame | None = None) -> bytes:
+    """The routes of a planned day, a colour and line a fleet, a shade a route.
+
+    ``frames``: the plan's rows by qualified table name; ``depots``: ``depot_id``, ``lat``, ``lon``.
+    """
     routes, stops = frames["plan.routes"], frames["plan.plan_stops"]
-    figure = _figure(7.5, 6)
+    figure = _figure(8.5, 6.5)
     axes = figure.subplots()
+    axes.set_axis_off()
+    if stops.empty:
+        axes.text(0.5, 0.5, "no route: nothing could be served", ha="center", color="#5d6b7c", transform=axes.transAxes)
+        return _png(figure)
     colours = fleet_colours(routes["fleet_kind"].tolist())
-    kinds = routes.set_index("route_id")["fleet_kind"].to_dict()
-    named: set[str] = set()
-    for route_id, part in stops.groupby("route_id"):
-        kind = kinds[route_id]
-        axes.plot(
-            part["lon"].astype(float),
-            part["lat"].astype(float),
-            "o-",
-            color=colours[kind],
-            markersize=2.5,
-            linewidth=0.9,
-            alpha=0.75,
-            label=None if kind in named else kind,
-        )
-        named.add(kind)
-    if len(stops):
-        axes.set_aspect(1 / max(0.1, float(np.cos(np.radians(stops["lat"].astype(float).mean())))))
-        axes.legend(frameon=False)
-    axes.set_xlabel("longitude")
-    axes.set_ylabel("latitude")
+    homes = {} if depots is None else {row.depot_id: (row.lon, row.lat) for row in depots.itertuples()}
+    carried = {str(name): part for name, part in stops.groupby("route_id")}
+    for kind, own in routes.groupby("fleet_kind"):
+        label = f"{kind}: {len(own)} route{'' if len(own) == 1 else 's'}, {int(own['stops'].sum()):,} stops"
+        for number, route in enumerate(own.itertuples()):
+            part = carried[str(route.route_id)].sort_values("sequence")
+            lon, lat = part["lon"].to_numpy(float), part["lat"].to_numpy(float)
+            colour = shade(colours[str(kind)], number, len(own))
+            dash = FLEET_DASHES.get(str(kind), OTHER_DASH)
+            style: Any = "-" if dash == "none" else (0, tuple(float(one) for one in dash.split()))
+            axes.plot(lon, lat, color=colour, linewidth=1.1, linestyle=style, label=label)
+            axes.plot(lon, lat, ".", color=colour, markersize=4)
+            label = "_"
+            if home := homes.get(route.depot_id):
+                for end in (0, -1):
+                    axes.plot([home[0], lon[end]], [home[1], lat[end]], color=colour, linewidth=0.5, alpha=0.4)
+    for name, (lon_, lat_) in homes.items():
+        axes.plot(lon_, lat_, "s", color="#1c2430", markersize=6, markeredgecolor="white")
+        axes.annotate(name, (lon_, lat_), xytext=(6, 5), textcoords="offset points", fontsize=9, weight="bold")
+    axes.set_aspect(1 / max(0.1, float(np.cos(np.radians(stops["lat"].astype(float).mean())))))
+    figure.legend(loc="outside lower center", ncols=min(4, len(colours)), frameon=False)
     return _png(figure)
 
 

@@ -86,7 +86,8 @@ def test_every_step_is_a_run_with_what_a_person_wants_to_see(dagster):
     runs = dagster.get_runs()
     assert len(runs) == 8
     assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
-    assert metadata(dagster, "raw", "orders")["read"].value > 10_000
+    assert {run.job_name for run in runs} == {"load", "account", "learn", "nightly"}
+    assert metadata(dagster, "raw", "orders")["dagster/row_count"].value > 10_000
     plan = metadata(dagster, "daily_plan")
     assert "| 2026-03-30 |" in plan["plans"].value
     assert plan["map"].value.startswith("![routes of 2026-03-30](data:image/png;base64,")
@@ -123,23 +124,30 @@ def test_a_prediction_out_of_range_stops_the_plan(dagster, demo, monkeypatch):
     monkeypatch.setattr(learning, "predict_day", liar)
     planned = Path(demo.result["plan"]).stat().st_mtime_ns
     with pytest.raises(FivefoldError, match="check in_range of predictions did not pass"):
-        runner.materialise(["prediction", "planning"], (DAY, DAY), Quiet(), "predict and plan")
+        runner.materialise("nightly", ["prediction", "planning"], (DAY, DAY), Quiet(), "predict and plan")
     assert Path(demo.result["plan"]).stat().st_mtime_ns == planned
 
 
 def test_a_plan_that_breaks_a_rule_is_not_published_and_nothing_is_built_on_it(dagster, demo, monkeypatch):
     import dagster as dg
 
-    from domain.errors import FivefoldError
-    from orchestration import runner
+    from orchestration.assets import ASSETS, RESOURCES
     from orchestration.planning import service
     from solvers import Violation
 
     booked = dagster.get_latest_materialization_event(dg.AssetKey("cost_ledger")).run_id
     planned = Path(demo.result["plan"]).read_bytes()
     monkeypatch.setattr(service, "verify", lambda *_: [Violation("capacity", "r", "o", "too heavy")])
-    with pytest.raises(FivefoldError, match="check verified of daily_plan did not pass"):
-        runner.materialise(["planning", "operation"], (DAY, DAY), Quiet(), "plan")
+    done = dg.materialize(
+        ASSETS,
+        selection=["daily_plan", "cost_ledger"],
+        instance=dagster,
+        resources=RESOURCES,
+        partition_key=str(DAY),
+        raise_on_error=False,
+    )
+    assert not done.success
+    assert {one.check_name: one.passed for one in done.get_asset_check_evaluations()} == {"verified": False}
     assert Path(demo.result["plan"]).read_bytes() == planned
     assert dagster.get_latest_materialization_event(dg.AssetKey("cost_ledger")).run_id == booked
 
