@@ -68,15 +68,15 @@ def materialise(job: str, groups: list[str], days: tuple[date, date] | None, ste
 
 
 def _reason(result: Any) -> str:
-    """The innermost message of the first step that failed, else the first check that did not pass."""
+    """The first check that stopped the run, else the innermost message of the first step that failed."""
+    for check in result.get_asset_check_evaluations():
+        if not check.passed and check.severity.value == "ERROR":
+            return f"check {check.check_name} of {check.asset_key.to_user_string()} did not pass"
     for event in result.all_events:
         if event.is_step_failure and (error := event.event_specific_data.error):
             while error.cause:
                 error = error.cause
             return error.message.strip()
-    checks = [one for one in result.get_asset_check_evaluations() if not one.passed]
-    if checks:
-        return f"check {checks[0].check_name} of {checks[0].asset_key.to_user_string()} did not pass"
     return "the run failed"
 
 

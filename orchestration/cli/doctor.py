@@ -18,12 +18,16 @@ from orchestration.cli.options import data_folder, fivefold_command
 def command(source: str | None, data: Path | None, home: Path) -> Any:
     from domain.errors import InputError, MappingError
     from orchestration.ingestion import diagnose, load_mapping
-    from orchestration.sources import source_names
+    from orchestration.sources import DEMO, source_names
+    from orchestration.sources import data_folder as find
 
     report: dict[str, list[str]] = {}
     for name in [source] if source else source_names():
         try:
             mapping = load_mapping(name)
+            if name == DEMO and data is None and not find(name, None, home).is_dir():
+                report[name] = []  # the demo generates its own files; before it has run there are none to look at
+                continue
             findings = diagnose(mapping, data_folder(mapping.name, data, home))
             report[name] = [str(finding) for finding in findings]
         except (MappingError, InputError) as error:

@@ -137,7 +137,7 @@ def test_a_plan_that_breaks_a_rule_is_not_published_and_nothing_is_built_on_it(d
 
     booked = dagster.get_latest_materialization_event(dg.AssetKey("cost_ledger")).run_id
     planned = Path(demo.result["plan"]).read_bytes()
-    monkeypatch.setattr(service, "verify", lambda *_: [Violation("capacity", "r", "o", "too heavy")])
+    monkeypatch.setattr(service, "verify", lambda *_: [Violation("capacity", "route r", "too heavy")])
     done = dg.materialize(
         ASSETS,
         selection=["daily_plan", "cost_ledger"],
