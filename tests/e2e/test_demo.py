@@ -112,6 +112,69 @@ def test_the_checks_that_stop_a_bad_partition_passed(dagster):
     assert {record.status.value for record in records.values()} == {"SUCCEEDED"}
 
 
+@pytest.fixture
+def ui(demo):
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        port, pages = one.getsockname()[1], two.getsockname()[1]
+    command = [FIVEFOLD, "--home", str(demo.home), "ui", "--port", str(port), "--reports-port", str(pages)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=2).status == 200:
+                break
+        except OSError:
+            time.sleep(0.5)
+    yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{pages}", process
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+
+
+def ask(base, query):
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(f"{base}/graphql", body, {"Content-Type": "application/json"})
+    return json.loads(urllib.request.urlopen(request, timeout=60).read())["data"]
+
+
+def test_the_ui_shows_the_graph_the_plan_and_its_page_and_ends_with_its_servers(ui, demo):
+    base, pages, process = ui
+    names = ask(base, "{assetNodes { groupName assetKey { path } } }")["assetNodes"]
+    assert {node["groupName"] for node in names} >= {
+        "ingestion",
+        "features",
+        "learning",
+        "prediction",
+        "planning",
+        "operation",
+    }
+    repository = 'repositorySelector: {repositoryLocationName: "fivefold", repositoryName: "__repository__"}'
+    found = ask(
+        base, f"{{schedulesOrError({repository}) {{ ... on Schedules {{ results {{ name cronSchedule }} }} }} }}"
+    )
+    assert {one["name"]: one["cronSchedule"] for one in found["schedulesOrError"]["results"]}["plan_tomorrow"] == (
+        "30 20 * * *"
+    )
+    assert urllib.request.urlopen(f"{pages}/report-demo-{DAY}.html", timeout=10).status == 200
+    if CHROMIUM:
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            view = browser.new_page(viewport={"width": 1400, "height": 900})
+            view.goto(f"{base}/assets/daily_plan?view=partitions&partition={DAY}", timeout=60_000)
+            view.get_by_text("solver s").first.wait_for(timeout=60_000)
+            view.get_by_text("[Show Markdown]").first.click()
+            view.locator("img[alt='routes of 2026-03-30']").wait_for(timeout=30_000)
+            browser.close()
+    group = process.pid
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert base.rsplit(":", 1)[1] not in left, f"servers of {group} are still there"
+
+
 def test_a_prediction_out_of_range_stops_the_plan(dagster, demo, monkeypatch):
     from domain.errors import FivefoldError
     from orchestration import learning, runner
@@ -192,69 +255,6 @@ def test_the_nightly_job_takes_the_partition_the_schedule_asks_for(dagster):
         "predictions",
         "daily_plan",
     }
-
-
-@pytest.fixture
-def ui(demo):
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        port, pages = one.getsockname()[1], two.getsockname()[1]
-    command = [FIVEFOLD, "--home", str(demo.home), "ui", "--port", str(port), "--reports-port", str(pages)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=2).status == 200:
-                break
-        except OSError:
-            time.sleep(0.5)
-    yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{pages}", process
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=60)
-
-
-def ask(base, query):
-    body = json.dumps({"query": query}).encode()
-    request = urllib.request.Request(f"{base}/graphql", body, {"Content-Type": "application/json"})
-    return json.loads(urllib.request.urlopen(request, timeout=60).read())["data"]
-
-
-def test_the_ui_shows_the_graph_the_plan_and_its_page_and_ends_with_its_servers(ui, demo):
-    base, pages, process = ui
-    names = ask(base, "{assetNodes { groupName assetKey { path } } }")["assetNodes"]
-    assert {node["groupName"] for node in names} >= {
-        "ingestion",
-        "features",
-        "learning",
-        "prediction",
-        "planning",
-        "operation",
-    }
-    repository = 'repositorySelector: {repositoryLocationName: "fivefold", repositoryName: "__repository__"}'
-    found = ask(
-        base, f"{{schedulesOrError({repository}) {{ ... on Schedules {{ results {{ name cronSchedule }} }} }} }}"
-    )
-    assert {one["name"]: one["cronSchedule"] for one in found["schedulesOrError"]["results"]}["plan_tomorrow"] == (
-        "30 20 * * *"
-    )
-    assert urllib.request.urlopen(f"{pages}/report-demo-{DAY}.html", timeout=10).status == 200
-    if CHROMIUM:
-        from playwright.sync_api import sync_playwright
-
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            view = browser.new_page(viewport={"width": 1400, "height": 900})
-            view.goto(f"{base}/assets/daily_plan?view=partitions&partition={DAY}", timeout=60_000)
-            view.get_by_text("solver s").first.wait_for(timeout=60_000)
-            view.get_by_text("[Show Markdown]").first.click()
-            view.locator("img[alt='routes of 2026-03-30']").wait_for(timeout=30_000)
-            browser.close()
-    group = process.pid
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=60)
-    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert base.rsplit(":", 1)[1] not in left, f"servers of {group} are still there"
 
 
 def test_planning_a_day_again_changes_nothing_but_the_plan(demo):
