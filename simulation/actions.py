@@ -78,10 +78,14 @@ def actions_from(frame: pd.DataFrame) -> list[Action]:
     for column in ("action", "order_id", "decided_at"):
         if column not in frame.columns:
             raise InputError(f"decisions: column {column!r} is missing")
-    return [
-        Action(str(row.action), pd.Timestamp(row.decided_at).to_pydatetime(), (str(row.order_id),))
-        for row in frame.itertuples()
-    ]
+    try:
+        moments = pd.to_datetime(frame["decided_at"])
+    except (ValueError, TypeError) as error:
+        raise InputError(f"decisions: decided_at is not a time: {error}") from error
+    if moments.dt.tz is None:
+        raise InputError("decisions: decided_at has no time zone")
+    rows = zip(frame["action"], moments, frame["order_id"], strict=True)
+    return [Action(str(action), moment.to_pydatetime(), (str(order),)) for action, moment, order in rows]
 
 
 class DoorActions:

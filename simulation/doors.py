@@ -128,7 +128,7 @@ def draw_doors(world: World, orders: DayOrders) -> Doors:
         business=people.business[who],
         trouble=trouble,
         closed=chance("closed") < today.closed_share,
-        service_s=service,
+        service_s=np.asarray(service, dtype=np.float64),
         failed_s=np.clip(150 * np.exp(0.55 * normals(seed, "failed time", day, keys=count)), 40, 900).astype(np.int64),
         search_s=20 * np.exp(0.6 * normals(seed, "search", day, keys=count)) + 240.0 * orders.wrong_address,
         leg_noise=np.exp(_leg_spread(world, orders) * normals(seed, "leg", day, keys=count)),

@@ -28,7 +28,7 @@ def route_quantities(setup: DaySetup, log: DayLog) -> dict[TariffComponent, Floa
     parcels = np.where(log.went, setup.orders.parcels[log.order], 0).astype(np.float64)
 
     def total(values: Floats) -> Floats:
-        return np.bincount(log.route, weights=values, minlength=count) if count else np.empty(0)
+        return np.bincount(log.route, weights=values, minlength=count).astype(np.float64)
 
     return {
         TariffComponent.PER_ROUTE: begun.astype(np.float64),

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from domain.errors import InputError
-from simulation.city import City, Tables
+from simulation.city import City
 from simulation.oracle import DayScore, day_score
+from simulation.reference import Tables
 from simulation.schema import Scenario
 
 
@@ -56,12 +57,18 @@ class Simulated:
 
 
 def simulate(
-    scenario: Scenario, first_date: date, days: int, out: Path, truth: Path | None = None, jobs: int = 1
+    scenario: Scenario,
+    first_date: date,
+    days: int,
+    out: Path,
+    truth: Path | None = None,
+    jobs: int = 1,
+    positions_s: int | None = None,
 ) -> Iterator[Simulated]:
     """Play ``days`` as the city's own dispatcher runs them, into ``out``; yields each day when its files are in place.
 
     Every day is independent of the others, so ``jobs`` processes write the same files to the bit. Begun again after a
-    crash it writes the same files again.
+    crash it writes the same files again. With ``positions_s`` events hold where vans were, every so many seconds.
 
     Raises:
         InputError: no days, no jobs, or ``truth`` would lie inside ``out`` (or the other way round).
@@ -76,10 +83,12 @@ def simulate(
     dates = [first_date + timedelta(days=number) for number in range(days)]
     if jobs == 1:
         city = City(scenario)
-        yield from (_one_day(city, out, truth, day) for day in dates)
+        yield from (_one_day(city, out, truth, positions_s, day) for day in dates)
         return
     with get_context("spawn").Pool(jobs, _begin, (scenario,)) as pool:
-        yield from pool.imap(partial(_in_process, out, truth), dates, chunksize=max(1, min(8, days // (4 * jobs))))
+        yield from pool.imap(
+            partial(_in_process, out, truth, positions_s), dates, chunksize=max(1, min(8, days // (4 * jobs)))
+        )
 
 
 _own: dict[str, City] = {}
@@ -89,16 +98,19 @@ def _begin(scenario: Scenario) -> None:
     _own["city"] = City(scenario)
 
 
-def _in_process(out: Path, truth: Path | None, day: date) -> Simulated:
-    return _one_day(_own["city"], out, truth, day)
+def _in_process(out: Path, truth: Path | None, positions_s: int | None, day: date) -> Simulated:
+    return _one_day(_own["city"], out, truth, positions_s, day)
 
 
-def _one_day(city: City, out: Path, truth: Path | None, day: date) -> Simulated:
+def _one_day(city: City, out: Path, truth: Path | None, positions_s: int | None, day: date) -> Simulated:
     played = city.play_day(day, city.baseline_plan(day))
     city.world.conditions.clear()
-    tables = {**city.day_before(day), "delivery_events": played.events, "invoices": played.invoices}
+    events = played.events
+    if positions_s is not None:
+        events = pd.concat([events, played.positions(positions_s)]).sort_values("ingest_time", kind="stable")
+    tables = {**city.day_before(day), "delivery_events": events, "invoices": played.invoices}
     write_tables(out, day.isoformat(), tables)
     if truth is not None:
         played.truth.write(truth, day.isoformat())
     invoiced = int(played.invoices["amount_minor"].sum())
-    return Simulated(day, len(tables["orders"]), len(played.events), invoiced, day_score(played))
+    return Simulated(day, len(tables["orders"]), len(events), invoiced, day_score(played))

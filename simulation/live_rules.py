@@ -18,7 +18,8 @@ from domain.errors import InputError
 from simulation.actions import Action
 from simulation.doors import CODE, NEVER
 from simulation.fates import answer_offers, draw_absences
-from simulation.live_state import Day, Route, Stop
+from simulation.live_parts import Route, Stop
+from simulation.live_state import Day
 from simulation.records import KIND
 from simulation.setup import LOADING_S
 

@@ -109,8 +109,8 @@ class Day:
     def _schedule_beginnings(self) -> None:
         setup, push = self.setup, self.clock.push
         doors = setup.doors
-        for kind, _, route, second in self._beginnings:
-            push(second, "note", (kind, -1, route))
+        for name, _, number, second in self._beginnings:
+            push(second, "note", (name, -1, number))
         for route in self.routes:
             if route.begun:
                 push(route.begin - LOADING_S, "depart", (route, "load"))

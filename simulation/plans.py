@@ -112,7 +112,7 @@ def _same_day(day: date, frame: pd.DataFrame) -> None:
 
 def _one_a_route(
     day: date, frame: pd.DataFrame, name: str, codes: Integers, rows: Integers, first: Integers
-) -> list[str]:
+) -> list[str | None]:
     """The value of a column for each route; refuses a route with two values and a value on two routes."""
     values, names = pd.factorize(frame[name].to_numpy()[rows], use_na_sentinel=True)
     own = values[np.searchsorted(codes, np.arange(len(first)))] if len(first) else values
@@ -128,10 +128,10 @@ def _one_a_route(
     return [None if one < 0 else names[one] for one in own]
 
 
-def _crew(world: World, day: date, vehicles: list[str], drivers: list[str]) -> tuple[Integers, Integers]:
+def _crew(world: World, day: date, vehicles: list[str | None], drivers: list[str | None]) -> tuple[Integers, Integers]:
     owned, found = np.empty(len(vehicles), dtype=np.int64), np.empty(len(vehicles), dtype=np.int64)
     for route, (vehicle, driver) in enumerate(zip(vehicles, drivers, strict=True)):
-        own = world.driver_of_vehicle.get(vehicle)
+        own = world.driver_of_vehicle.get(str(vehicle))
         if own is None:
             near = difflib.get_close_matches(str(vehicle), list(world.driver_of_vehicle), n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""

@@ -39,6 +39,16 @@ class DayResult:
         """Invoice lines by route and component."""
         return invoices_frame(self.setup, self.log)
 
+    def positions(self, every_s: int = 300) -> pd.DataFrame:
+        """Where vans said they were every ``every_s`` seconds: ``position`` events, apart from ``events``.
+
+        Raises:
+            InputError: ``every_s`` is below 1.
+        """
+        from simulation.tracks import positions_frame
+
+        return positions_frame(self.setup, self.log, every_s)
+
     @cached_property
     def truth(self) -> Truth:
         """What no company knows: true probabilities, outcomes under each action, conditions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -73,7 +74,7 @@ def reference_tables(world: World, since: date) -> Tables:
                     "expires_at": local(since + timedelta(days=one.certified_until_day), 12, scenario.timezone),
                 }
             )
-    tables = {
+    tables: dict[str, Sequence[Mapping[str, object]]] = {
         "depots": depots,
         "fleets": fleets,
         "tariff_rules": tariffs,

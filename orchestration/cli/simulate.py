@@ -29,6 +29,7 @@ def command(
     truth: Path | None,
     no_truth: bool,
     jobs: int,
+    positions: int | None,
     home: Path,
 ) -> Any:
     import resource
@@ -50,7 +51,7 @@ def command(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"days from {first}", total=days)
-        for one in simulate(law, first, days, out, apart, jobs):
+        for one in simulate(law, first, days, out, apart, jobs, positions):
             played.append(one)
             bar.advance(task)
     seconds = time.monotonic() - began
@@ -91,6 +92,7 @@ def command(
 
 for option in (
     click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes."),
+    click.option("--positions", type=click.IntRange(1, 86_400), help="Positions of vans every so many seconds."),
     click.option("--no-truth", is_flag=True, help="Keep no truth."),
     click.option(
         "--truth", type=click.Path(file_okay=False, path_type=Path), help="Folder of the truth.  [default: OUT-truth]"

@@ -101,18 +101,18 @@ def legs_figures(legs: pd.DataFrame) -> dict[str, float | None]:
     speed = sums["km"] / sums["minutes"] * 60
     inner = legs[~legs["depot_leg"] & (legs["previous_km"] >= 0)]
     figures = {}
-    for interval, one in speed.items():
+    for low, high, one in zip(LEG_EDGES[:-1], LEG_EDGES[1:], speed.tolist(), strict=True):
         # under half a kilometre whole minutes say nothing about speed
-        label = f"{interval.left:g} to {interval.right:g} km" if np.isfinite(interval.right) else "10 km and more"
-        if interval.left >= 0.5:
+        label = f"{low:g} to {high:g} km" if np.isfinite(high) else f"{low:g} km and more"
+        if low >= 0.5:
             figures[f"speed of legs of {label}, km/h"] = one
-    logs = np.log(inner[["km", "previous_km"]].clip(lower=0.02))
+    logs = np.log(inner[["km", "previous_km"]].clip(lower=0.02).to_numpy(dtype=float))
     return _rounded(
         {
             **figures,
             "share of legs under 0.2 km": (legs["km"] < 0.2).mean(),
             "legs to and from the depot, median km": legs.loc[legs["depot_leg"], "km"].median(),
-            "length of a leg and the one before, correlation of logs": logs.corr().iloc[0, 1],
+            "length of a leg and the one before, correlation of logs": np.corrcoef(logs.T)[0, 1],
         }
     )
 

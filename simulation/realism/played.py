@@ -36,11 +36,14 @@ def play_rows(
                 parts.setdefault(name, []).append(rows)
         if progress:
             progress(day)
-    finish = {"attempts": _in_time, "stops": with_routes, "trips": relative, "windows": with_pace}
-    return {
-        name: finish.get(name, lambda rows: rows)(pd.concat(frames, ignore_index=True))
-        for name, frames in parts.items()
+    finish: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+        "attempts": _in_time,
+        "stops": with_routes,
+        "trips": relative,
+        "windows": with_pace,
     }
+    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+    return {name: finish[name](rows) if name in finish else rows for name, rows in joined.items()}
 
 
 def densely_visited(scenario: Scenario, days: int) -> Scenario:

@@ -143,6 +143,10 @@ def test_a_decision_about_an_unknown_order_is_refused(troubled, troubled_plan, o
 def test_a_log_of_decisions_is_read():
     rows = pd.DataFrame({"action": ["message"], "order_id": ["o20260303-000001"], "decided_at": [evening()]})
     assert actions_from(rows)[0].order_ids == ("o20260303-000001",)
+    with pytest.raises(InputError, match="no time zone"):
+        actions_from(rows.assign(decided_at=pd.Timestamp("2026-03-03 08:00")))
+    with pytest.raises(InputError, match="is not a time"):
+        actions_from(rows.assign(decided_at="soon"))
     with pytest.raises(InputError, match="'decided_at' is missing"):
         actions_from(rows.drop(columns="decided_at"))
 
