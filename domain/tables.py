@@ -491,6 +491,8 @@ PREDICTIONS = Table(
         Column("p10_s", NUMBER, "10 % quantile, seconds (ETA)"),
         Column("p50_s", NUMBER, "Median, seconds"),
         Column("p90_s", NUMBER, "90 % quantile, seconds"),
+        Column("p05_s", NUMBER, "5 % quantile, seconds: lower end of the 90 % interval"),
+        Column("p95_s", NUMBER, "95 % quantile, seconds: upper end of the 90 % interval"),
         _identifier("model_version", "Version in the registry"),
         *BASIS,
     ),

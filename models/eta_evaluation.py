@@ -24,6 +24,7 @@ MATURITY = 0.98
 """A label counts once the time that this share of durations takes has passed: early labels are the fast ones."""
 FEWEST_ROWS = 100
 REFIT_GROWTH = 1.02
+LEAST_SCALE_S, MOST_SCALED = 1_800.0, 8.0
 
 
 @dataclass
@@ -85,7 +86,7 @@ def _milestone(
     gated = rows.assign(
         ended_time=rows["label_time"],
         label_time=pd.to_datetime(matured, unit="s", utc=True),
-        label=y - _plan(rows, spec),
+        label=_residual(rows, y, spec),
     )
     live = replay(gated, spec.entities, load=spec.load, half_lives_days=spec.half_lives_days)
     numbers = [*spec.numbers, *CALENDAR]
@@ -126,6 +127,20 @@ def _plan(rows: pd.DataFrame, spec: Spec) -> Floats:
     return np.nan_to_num(pd.to_numeric(rows[spec.plan], errors="coerce").to_numpy(float, na_value=np.nan))
 
 
+def _scale(rows: pd.DataFrame, spec: Spec) -> Floats:
+    """What a residual of the plan is measured in (a window's width); 1 second where there is nothing."""
+    if spec.scale is None:
+        return np.ones(len(rows))
+    found = pd.to_numeric(rows[spec.scale], errors="coerce").to_numpy(float, na_value=np.nan)
+    return np.maximum(np.where(np.isfinite(found), found, np.nanmedian(found)), LEAST_SCALE_S)
+
+
+def _residual(rows: pd.DataFrame, y: Floats, spec: Spec) -> Floats:
+    """Actual minus planned, in units of the scale; far tails are clipped so that a few rows do not rule the trees."""
+    residual = (y - _plan(rows, spec)) / _scale(rows, spec)
+    return residual if spec.scale is None else np.clip(residual, -MOST_SCALED, MOST_SCALED)
+
+
 def _distance(spec: Spec) -> str | None:
     return next((name for name in spec.numbers if name.endswith("distance_m")), None)
 
@@ -159,7 +174,7 @@ def _score(
     groups: npt.NDArray[Any] | None,
     until: pd.Timestamp | None,
 ) -> _Scored:
-    plan = _plan(rows, spec)
+    plan, scale, residual = _plan(rows, spec), _scale(rows, spec), _residual(rows, y, spec)
     slots = slots_of(matrix.shape[1] - categories, categories)
     origins = _origins(decision, test, spec.refit_days, until)
     raw = np.full((len(y), len(QUANTILES)), np.nan)
@@ -173,12 +188,14 @@ def _score(
         past = np.flatnonzero(~test) if until is None else np.flatnonzero((decision <= start) & (known_s <= start))
         if not models or len(past) >= fitted * REFIT_GROWTH:
             weight = None if until is None else recency_weights((start - decision[past]) / DAY_S, spec.recency_days)
-            target = (y - plan)[past]
+            if spec.scale is not None:  # errors count in seconds, not in units of the scale
+                weight = scale[past] / scale[past].mean() * (1.0 if weight is None else weight)
+            target = residual[past]
             if rounds is None:
                 rounds = _rounds(matrix[past], target, slots, weight)
                 inner = _inner_folds(len(past), groups)
                 held = _held_out(matrix[past], target, slots, weight, rounds, inner)
-                raw[past] = held + plan[past][:, None]
+                raw[past] = held * scale[past][:, None] + plan[past][:, None]
                 first = past
             models = [
                 fit(matrix[past], target, slots, parameters_for("quantile", len(past), q), rounds, weight)
@@ -188,7 +205,7 @@ def _score(
         chosen = test & (decision > start) & (decision <= end)
         if chosen.any():
             raw[chosen] = np.column_stack([m.predict(matrix[chosen], num_threads=1) for m in models])
-            raw[chosen] += plan[chosen][:, None]
+            raw[chosen] = raw[chosen] * scale[chosen][:, None] + plan[chosen][:, None]
             version = hashlib.sha256("".join(m.model_to_string() for m in models).encode()).hexdigest()[:10]
             when = "folds" if until is None else f"{pd.Timestamp(start, unit='s'):%Y-%m-%d}"
             versions[chosen] = f"{when}-{version}"

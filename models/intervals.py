@@ -73,13 +73,16 @@ class RollingConformal:
             "groups": [[group, list(scores)] for group, scores in self._groups.items()],
             "all": list(self._all),
             "learned": self._learned,
+            # a value that is a few scores behind must be behind after a crash, too
+            "known": [[group, level, *value] for (group, level), value in self._known.items()],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put back what ``state`` gave."""
         self._groups = {group: deque(scores, maxlen=self.window) for group, scores in state["groups"]}
         self._all = deque(state["all"], maxlen=self.window)
-        self._learned, self._known = int(state["learned"]), {}
+        self._learned = int(state["learned"])
+        self._known = {(group, level): (int(n), float(value)) for group, level, n, value in state["known"]}
 
 
 class DtACI:

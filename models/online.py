@@ -46,6 +46,11 @@ class OnlineLayer:
         self._night = -np.inf
         self._keys = [f"x{number}" for number in range(linear)]
 
+    @property
+    def linear_count(self) -> int:
+        """How many numbers the online linear model reads."""
+        return len(self._keys)
+
     def _inputs(self, p: Floats) -> dict[str, float]:
         base = logit(float(p[0]))
         out = {BASE: base}

@@ -22,7 +22,7 @@ class Spec:
 
     ``outcomes`` beside the label are learned by the entities when they are known; ``segments`` and ``cluster`` name
     columns for coverage by group and for the bootstrap; ``plan`` is a column with the planned duration in
-    seconds, ``load`` one with the size of an order.
+    seconds, ``scale`` one with what its residual is measured in, ``load`` one with the size of an order.
     """
 
     numbers: tuple[str, ...]
@@ -33,6 +33,7 @@ class Spec:
     cluster: tuple[str, ...] = ()
     timezone: str = "UTC"
     plan: str | None = None
+    scale: str | None = None
     load: str | None = None
     cold_start: str | None = None
     half_lives_days: tuple[float, ...] = HALF_LIVES_DAYS

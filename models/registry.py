@@ -12,7 +12,7 @@ from typing import Any
 from domain.errors import ModelError
 from models.training import Model
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,16 @@ class Registry:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, model: Model, *, source: str, as_of: str, lake_snapshot: int, metrics: dict[str, Any]) -> str:
+    def save(
+        self,
+        model: Model,
+        *,
+        source: str,
+        as_of: str,
+        lake_snapshot: int,
+        metrics: dict[str, Any],
+        calibration: list[dict[str, float]] | None = None,
+    ) -> str:
         """Write a model; returns its version, a hash of its content (the same model twice is one version)."""
         texts = {name: booster.model_to_string() for name, booster in sorted(model.boosters.items())}
         hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
@@ -48,6 +57,7 @@ class Registry:
             "widen_s": model.widen_s,
             "rows": model.rows,
             "metrics": metrics,
+            "calibration": calibration or [],
             "sha256": hashes,
         }
         text = json.dumps(description, sort_keys=True, indent=1)
@@ -84,7 +94,7 @@ class Registry:
             tuple(description["numbers"]),
             {k: tuple(v) for k, v in description["categories"].items()},
             boosters,
-            float(description["widen_s"]),
+            {str(k): float(v) for k, v in description["widen_s"].items()},
             int(description["rows"]),
         )
 
@@ -111,6 +121,27 @@ class Registry:
         draft.write_text(json.dumps({"versions": versions[:-1]}), encoding="utf-8")
         draft.replace(place)
         return versions[-2]
+
+    def challenge(self, task: str, source: str, version: str, verdict: dict[str, Any]) -> None:
+        """Note a version as the challenger, with what the promotion gate said of it; it runs in the shadow."""
+        self.load(task, source, version)
+        place = self._task(task, source) / "challenger.json"
+        draft = place.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps({"version": version, "verdict": verdict}, sort_keys=True), encoding="utf-8")
+        draft.replace(place)
+
+    def challenger(self, task: str, source: str) -> tuple[str, dict[str, Any]] | None:
+        """The newest challenger and its verdict; None where the champion is the newest."""
+        place = self._task(task, source) / "challenger.json"
+        if not place.is_file():
+            return None
+        found = json.loads(place.read_text(encoding="utf-8"))
+        return None if found["version"] in self.champions(task, source) else (found["version"], found["verdict"])
+
+    def metrics(self, task: str, source: str, version: str) -> dict[str, Any]:
+        """What a version scored when it was registered."""
+        found: dict[str, Any] = self._describe(self._task(task, source) / version)["metrics"]
+        return found
 
     def champions(self, task: str, source: str) -> list[str]:
         """Champions so far, the present one last."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from domain.errors import ModelError
+from models.intervals import conformal_quantile, cqr_scores
 
 BINARY = {
     "objective": "binary",
@@ -43,22 +44,28 @@ SMALL = 8_000
 """Rows below which trees are kept small."""
 TAIL_SHARE = 0.15
 """Newest share of the rows: stops the training early and calibrates the intervals."""
-QUANTILES = (0.1, 0.5, 0.9)
+QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
+INTERVALS = {0.8: ("q10", "q90"), 0.9: ("q05", "q95")}
+
+
+def head_name(level: float) -> str:
+    """``q05`` of 0.05."""
+    return f"q{round(level * 100):02d}"
 
 
 @dataclass(frozen=True)
 class Model:
-    """Boosters by quantile (``p`` for a probability), the columns they read, and conformal widening in seconds."""
+    """Boosters by quantile (``p`` for a probability), the columns they read, and conformal widening by level."""
 
     task: str
     numbers: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
     boosters: dict[str, Any]
-    widen_s: float
+    widen_s: dict[str, float]
     rows: int
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """``probability``, or ``p10_s``, ``p50_s``, ``p90_s`` that never cross; one row a row of ``frame``.
+        """``probability``, or ``p05_s`` to ``p95_s`` that never cross; one row a row of ``frame``.
 
         Raises:
             ModelError: a column is missing.
@@ -69,13 +76,23 @@ class Model:
                 {"probability": np.clip(self.boosters["p"].predict(matrix, num_threads=THREADS), 0, 1)},
                 index=frame.index,
             )
-        raw = np.column_stack(
-            [self.boosters[f"q{round(q * 100)}"].predict(matrix, num_threads=THREADS) for q in QUANTILES]
-        )
-        raw[:, 0] -= self.widen_s
-        raw[:, 2] += self.widen_s
+        names = [head_name(q) for q in QUANTILES]
+        raw = np.column_stack([self.boosters[name].predict(matrix, num_threads=THREADS) for name in names])
         raw.sort(axis=1)
-        return pd.DataFrame(raw, columns=["p10_s", "p50_s", "p90_s"], index=frame.index)
+        for low, high in INTERVALS.values():
+            raw[:, names.index(low)] -= self.widen_s.get(low, 0.0)
+            raw[:, names.index(high)] += self.widen_s.get(low, 0.0)
+        raw.sort(axis=1)
+        return pd.DataFrame(raw, columns=[f"p{name[1:]}_s" for name in names], index=frame.index)
+
+    def factors(self, frame: pd.DataFrame, top: int = 3) -> list[list[tuple[str, float]]]:
+        """The ``top`` features that moved each prediction most (SHAP, Lundberg, Lee 2017; log odds or s)."""
+        matrix = encode(frame, self.numbers, self.categories)
+        head = self.boosters.get("p") or self.boosters["q50"]
+        shares = np.asarray(head.predict(matrix, pred_contrib=True, num_threads=THREADS))[:, :-1]
+        names = [*self.numbers, *self.categories]
+        order = np.argsort(-np.abs(shares), axis=1)[:, :top]
+        return [[(names[k], float(row[k])) for k in chosen] for row, chosen in zip(shares, order, strict=True)]
 
 
 def encode(
@@ -174,19 +191,22 @@ def train(
     categories: Sequence[str] = (),
     *,
     rounds: int | None = None,
+    age_days: npt.NDArray[np.float64] | None = None,
+    recency_days: float = 180.0,
+    tuned: dict[str, Any] | None = None,
 ) -> Model:
-    """Train on rows in order of time (oldest first).
+    """Train on rows in order of time (oldest first); with ``age_days`` newer rows weigh more. ``tuned``: LightGBM
+    parameters in place of the defaults.
 
-    A binary task gets one head without class weights (they ruin calibration); ``eta`` gets three quantiles, widened
-    on the newest rows until 80 % are covered (conformalised quantiles, Romano, Patterson, Candes 2019).
+    A binary task gets one head without class weights (they ruin calibration); ``eta`` gets five quantiles, widened
+    on the newest rows until 80 and 90 % are covered (conformalised quantiles, Romano, Patterson, Candes 2019).
 
     Raises:
         ModelError: too few rows, or a label that is always the same.
     """
-    import lightgbm as lgb
-
     keep = np.isfinite(label.to_numpy(float))
     frame, y = frame[keep], label[keep].to_numpy(float)
+    weight = None if age_days is None else recency_weights(age_days[keep], recency_days)
     if len(frame) < 200:
         raise ModelError(f"{task}: {len(frame)} rows with a label; 200 are needed to learn from")
     binary = task != "eta"
@@ -203,28 +223,29 @@ def train(
         }
     )
     matrix = encode(frame, numbers, levels)
+    slots = slots_of(len(numbers), len(levels))
     cut = int(len(frame) * (1 - TAIL_SHARE))
-    slots = list(range(len(numbers), len(numbers) + len(levels)))
-
-    def fit(parameters: dict[str, Any]) -> Any:
-        head = lgb.Dataset(matrix[:cut], y[:cut], categorical_feature=slots, free_raw_data=False)
-        if rounds is None:
-            tail = lgb.Dataset(matrix[cut:], y[cut:], reference=head)
-            found = lgb.train(
-                parameters, head, ROUNDS, valid_sets=[tail], callbacks=[lgb.early_stopping(PATIENCE, verbose=False)]
-            )
-            best = max(20, found.best_iteration)
-        else:
-            best = rounds
-        if not binary:  # the tail must stay unseen: it calibrates the intervals
-            return lgb.train(parameters, head, best)
-        # the newest rows say most about tomorrow: learn from them too, as long as the tail said
-        return lgb.train(parameters, lgb.Dataset(matrix, y, categorical_feature=slots), best)
-
     if binary:
-        return Model(task, tuple(numbers), levels, {"p": fit(BINARY | COMMON)}, 0.0, len(frame))
-    boosters = {f"q{round(q * 100)}": fit(QUANTILE | COMMON | {"alpha": q}) for q in QUANTILES}
-    low, high = boosters["q10"].predict(matrix[cut:]), boosters["q90"].predict(matrix[cut:])
-    misses = np.maximum(low - y[cut:], y[cut:] - high)
-    rank = min(1.0, np.ceil((len(misses) + 1) * 0.8) / len(misses))
-    return Model(task, tuple(numbers), levels, boosters, float(np.quantile(misses, rank)), len(frame))
+        parameters = parameters_for("binary", len(frame)) | (tuned or {})
+        best = rounds or find_rounds(matrix, y, slots, parameters, weight)
+        # the newest rows say most about tomorrow: learn from them too, as long as the tail said
+        head = fit(matrix, y, slots, parameters, best, weight)
+        return Model(task, tuple(numbers), levels, {"p": head}, {}, len(frame))
+    best = rounds or find_rounds(matrix[:cut], y[:cut], slots, parameters_for("quantile", cut, 0.5))
+    early = None if weight is None else weight[:cut]
+    # the tail stays unseen: it calibrates the intervals
+    boosters = {
+        head_name(q): fit(matrix[:cut], y[:cut], slots, parameters_for("quantile", cut, q), best, early)
+        for q in QUANTILES
+    }
+    tail = np.sort(np.column_stack([boosters[head_name(q)].predict(matrix[cut:]) for q in QUANTILES]), axis=1)
+    widen = {
+        low: conformal_quantile(
+            cqr_scores(
+                y[cut:], tail[:, QUANTILES.index(int(low[1:]) / 100)], tail[:, QUANTILES.index(int(high[1:]) / 100)]
+            ),
+            level,
+        )
+        for level, (low, high) in INTERVALS.items()
+    }
+    return Model(task, tuple(numbers), levels, boosters, widen, len(frame))

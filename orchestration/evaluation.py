@@ -146,7 +146,8 @@ def _event_times(lake: Lake, mapping: Mapping, events: dict[str, str]) -> pd.Dat
 
 def _names(task: EvaluationTask) -> list[str]:
     entities = [column for one in task.entities for column in one.partition(">")[0].split("*")]
-    more = [*task.outcomes, *task.segments, *([task.plan] if task.plan else []), *([task.load] if task.load else [])]
+    named = (task.plan, task.scale, task.load, task.where.partition("=")[0].strip() if task.where else None)
+    more = [*task.outcomes, *task.segments, *(one for one in named if one)]
     folds = [task.split.folds_by] if task.split.folds_by else []
     return [*task.features.numbers, *task.features.categories, *entities, *more, *folds]
 
@@ -178,6 +179,7 @@ def spec_of(mapping: Mapping, task: EvaluationTask) -> Spec:
         cluster=task.cluster,
         timezone=mapping.timezone,
         plan=task.plan,
+        scale=task.scale,
         load=task.load,
         cold_start=task.cold_start,
         half_lives_days=task.half_lives_days,
@@ -209,10 +211,10 @@ def evaluate_source(
                 note = {"note": f"--train-until is not used: sources/{mapping.name}.yml leaves one fold out"}
             result, scored = evaluate_eta(rows, spec, fold=rows[task.split.folds_by])
         else:
-            until = _end_of(train_until or task.split.train_until, mapping)
+            until = end_of_day(train_until or task.split.train_until, mapping)
             result, scored = evaluate_eta(rows, spec, train_until=until)
     else:
-        until = _end_of(train_until or task.split.train_until, mapping)
+        until = end_of_day(train_until or task.split.train_until, mapping)
         result, scored = evaluate_binary(rows, spec, until)
     if predictions is not None:
         _write(scored, predictions)
@@ -240,7 +242,12 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _end_of(day: date | None, mapping: Mapping) -> pd.Timestamp:
+def end_of_day(day: date | None, mapping: Mapping) -> pd.Timestamp:
+    """The last second of a day in the source's zone.
+
+    Raises:
+        InputError: there is no day.
+    """
     if day is None:
         raise InputError(f"give --train-until: sources/{mapping.name}.yml declares no date to train until")
     return pd.Timestamp(day).tz_localize(mapping.timezone) + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import duckdb
 import pandas as pd
 
 from domain import tables
+from domain.errors import InputError
 from orchestration.lake import Lake
 
 CATEGORIES: tuple[str, ...] = ()
@@ -70,8 +73,37 @@ def training_rows(lake: Lake, source: str, task: str, as_of: datetime) -> pd.Dat
     )
 
 
-def train_task(lake: Lake, home: Path, source: str, task: str, as_of: datetime) -> dict[str, Any]:
-    """Fit a task on what was known at ``as_of``, score it on the newest fifth, register and promote it.
+def newest_outcome(lake: Lake, source: str) -> datetime:
+    """When the newest outcome of a source became known.
+
+    Raises:
+        InputError: the marts are not built, or hold no outcome of it.
+    """
+    try:
+        newest = lake.query("select max(label_time) as t from marts.fct_outcomes where source = ?", [source])["t"].iloc[
+            0
+        ]
+    except duckdb.CatalogException as error:
+        raise InputError("the marts are not built: run `fivefold demo`, or materialise them in the UI") from error
+    if pd.isna(newest):
+        raise InputError(f"no outcome of source {source!r} is in the marts: materialise them for its dates first")
+    moment: datetime = newest.to_pydatetime()
+    return moment
+
+
+def _tuned(home: Path, source: str, task: str) -> dict[str, Any]:
+    """Parameters that ``fivefold tune`` found, where it ran."""
+    path = home / "models" / source / f"tuned-{task}.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def train_task(
+    lake: Lake, home: Path, source: str, task: str, as_of: datetime, *, force: bool = False
+) -> dict[str, Any]:
+    """Fit a task on what was known at ``as_of``, score it on the newest fifth, register it and ask the promotion gate.
+
+    The first model of a task serves at once; later ones serve if the gate says so (``force``: whatever it says) and
+    are kept as the challenger otherwise.
 
     Raises:
         ModelError: too little or nothing to learn from.
@@ -82,21 +114,84 @@ def train_task(lake: Lake, home: Path, source: str, task: str, as_of: datetime) 
 
     rows = training_rows(lake, source, task, as_of)
     cut = int(len(rows) * 0.8)
-    trial = train(task, rows[:cut], rows["label"][:cut], NUMBERS[task], CATEGORIES)
+    age_days = (rows["as_of"].max() - rows["as_of"]).dt.total_seconds().to_numpy() / 86_400
+    tuned = _tuned(home, source, task)
+    trial = train(
+        task, rows[:cut], rows["label"][:cut], NUMBERS[task], CATEGORIES, age_days=age_days[:cut], tuned=tuned
+    )
     test = rows[cut:]
     guess, y = trial.predict(test), test["label"].to_numpy(float)
     if task == "eta":
         metrics: dict[str, Any] = interval_scores(y, *(guess[name].to_numpy() for name in ("p10_s", "p50_s", "p90_s")))
     else:
-        metrics = dict(binary_scores(y, guess["probability"].to_numpy()))
-    model = train(task, rows, rows["label"], NUMBERS[task], CATEGORIES)
+        metrics = {**binary_scores(y, guess["probability"].to_numpy()), "rate": float(y.mean())}
+    model = train(task, rows, rows["label"], NUMBERS[task], CATEGORIES, age_days=age_days, tuned=tuned)
     registry = Registry(home / "models")
+    champion = registry.champion(task, source)
     version = registry.save(
         model, source=source, as_of=as_of.isoformat(), lake_snapshot=lake.snapshot_id(), metrics=metrics
     )
-    registry.promote(task, source, version)
+    if champion is None or champion[0] == version:
+        verdict: dict[str, Any] = {"promote": True, "reasons": ["the first model of its task"]}
+    else:
+        before = registry.metrics(task, source, champion[0])
+        verdict = _judge(task, test, guess, champion[1], before)
+    if verdict["promote"] or force:
+        registry.promote(task, source, version)
+    else:
+        registry.challenge(task, source, version, verdict)
+    _track(task, source, version, metrics)
     plot = {"y": y, **{name: guess[name].to_numpy() for name in guess.columns}}
-    return {"version": version, "rows": len(rows), "metrics": metrics, "plot": plot}
+    return {
+        "version": version,
+        "rows": len(rows),
+        "metrics": metrics,
+        "promoted": bool(verdict["promote"] or force),
+        "verdict": verdict,
+        "plot": plot,
+    }
+
+
+def _judge(task: str, test: pd.DataFrame, guess: pd.DataFrame, champion: Any, before: dict[str, Any]) -> dict[str, Any]:
+    """The gate's verdict on the newest fifth: the trial (which has not seen it) against the serving champion.
+
+    The champion may have seen some of these rows when it was trained; that is to its advantage, so the gate errs on
+    the side of keeping it.
+    """
+    from models.promotion import judge
+
+    column = "p50_s" if task == "eta" else "probability"
+    zones = test["zone_id"].astype(str).to_numpy() if "zone_id" in test.columns else None
+    cluster = test["service_date"].astype(str) + "|" + test["depot_id"].astype(str)
+    return judge(
+        test["label"].to_numpy(float),
+        champion.predict(test)[column].to_numpy(),
+        guess[column].to_numpy(),
+        cluster.to_numpy(object),
+        {} if zones is None else {"zone": zones},
+        binary=task != "eta",
+        before=before,
+    ).row()
+
+
+def _track(task: str, source: str, version: str, metrics: dict[str, Any]) -> None:
+    """The same values in MLflow, where the setting ``FIVEFOLD_MLFLOW`` names a tracking server or folder.
+
+    Raises:
+        InputError: the setting is there, the extra ``tracking`` is not.
+    """
+    uri = os.environ.get("FIVEFOLD_MLFLOW")
+    if not uri:
+        return
+    try:
+        import mlflow
+    except ImportError as error:
+        raise InputError("FIVEFOLD_MLFLOW is set: install the extra, `pip install fivefold[tracking]`") from error
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment(f"fivefold/{source}/{task}")
+    with mlflow.start_run(run_name=version):
+        mlflow.set_tags({"source": source, "task": task, "model_version": version})
+        mlflow.log_metrics({name: float(value) for name, value in metrics.items() if value is not None})
 
 
 def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) -> pd.DataFrame:

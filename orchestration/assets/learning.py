@@ -35,6 +35,8 @@ def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
             metadata={
                 "version": found["version"],
                 "rows": found["rows"],
+                "serves": found["promoted"],
+                "promotion gate": "; ".join(found["verdict"]["reasons"]),
                 "newest outcome": newest.isoformat(),
                 "on the newest fifth": picture(plot, f"{task} on held-out outcomes"),
                 **{name: value for name, value in found["metrics"].items() if value is not None},

@@ -26,6 +26,10 @@ COMMANDS = {
     "simulate": "Play days of the digital twin into a folder of tables",
     "realism": "The twin beside real sets: distances, and what gives it away",
     "lake": "What the lake holds; merge its files, expire old snapshots",
+    "train": "Fit the models of a built source and ask the promotion gate",
+    "tune": "Search LightGBM parameters on the past of a source (extra: tuning)",
+    "models": "List, promote or roll back registered models",
+    "signals": "Which families of features feed a task, and what leaving one out costs",
     "bench": "Measure speed, memory and quality beside a baseline",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""

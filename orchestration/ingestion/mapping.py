@@ -165,6 +165,7 @@ class EvaluationTask(_Strict):
     decide: Moment | None = None
     where: str | None = None
     plan: str | None = None
+    scale: str | None = None
     load: str | None = None
     cold_start: str | None = None
     milestones: dict[str, str] = {}
