@@ -18,6 +18,8 @@ from operations.state.events import ORDER_LEFT, ROUTE_SET, Event
 from operations.state.fold import DayState, fold
 from solvers.problem import Order
 
+OURS = "=>"
+"""What the names of events that are decisions begin with; no event from outside may."""
 MOST_ORDERS = 40
 """Orders that one event may move: what is left over is taken up by the next, the most urgent first."""
 MOVES = frozenset(
@@ -99,7 +101,7 @@ class _Maker:
     def _event(self, kind: str, **fields: object) -> Event:
         number = len(self.decisions)
         suffix = str(fields.pop("suffix", ""))
-        name = f"{self.event.event_id}/{number}{suffix}"
+        name = f"{OURS}{self.event.event_id}/{number}{suffix}"
         return Event(name, kind, self.state.clock_s, self.state.clock_s, **fields)  # type: ignore[arg-type]
 
     def _add(

@@ -16,6 +16,7 @@ BENCHMARKS = {
     "definitions": "CPU seconds and imports of loading the Dagster definitions",
     "interventions": "Failures prevented, risk learned under interventions, late orders informed, in paired worlds",
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",
+    "live": "A live service with 2,000 open stops: latency of decisions, a sustained stream of events",
     "dynamic": "Dispatch now or later on real days, beside greedy and lazy",
     "twin": "Orders a second of the digital twin, with and without a decision at every event",
     "features": "CPU seconds of a year of deliveries through dbt, beside DuckDB alone",

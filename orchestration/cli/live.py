@@ -1,0 +1,118 @@
+"""``fivefold live``: the day as a service. Events in over HTTP, decisions out, nothing lost when it is killed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.options import fivefold_command
+
+TOKEN = "FIVEFOLD_LIVE_TOKEN"  # noqa: S105  the name of a setting
+
+
+def token_of(folder: Path) -> tuple[str, str]:
+    """The token clients must show, and where it is from: the environment, or a file that only its owner can read."""
+    if given := os.environ.get(TOKEN):
+        return given, f"${TOKEN}"
+    path = folder / "token"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text().strip(), str(path)
+
+
+@click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")
+@click.argument("source")  # a command takes arguments from the innermost on
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8400, show_default=True, help="Port; 0 chooses one.")
+@click.option(
+    "--clock",
+    type=click.Choice(["wall", "events"]),
+    default="wall",
+    show_default=True,
+    help="When an event is seen: now, or when the event says (replays, simulations).",
+)
+@click.option("--tick-seconds", default=5.0, show_default=True, help="How often time passes by itself; 0: never.")
+@click.option("--standby", default=0.0, show_default=True, help="Seconds to wait for another instance to end.")
+@fivefold_command(
+    "Serve the day of DATE of SOURCE from its published plan: events over HTTP, decisions, a page for dispatchers. "
+    "Killed at any moment, it goes on where it stopped; --standby takes over from another instance.",
+    example="fivefold live demo 2026-03-02 --port 8400",
+)
+def command(
+    home: Path,
+    source: str,
+    service_date: datetime,
+    host: str,
+    port: int,
+    clock: str,
+    tick_seconds: float,
+    standby: float,
+) -> Any:
+    from domain.errors import InputError
+    from orchestration.live.begin import begin_day, day_folder
+    from orchestration.live.dayfile import read_day, write_day
+    from orchestration.live.engine import Engine
+    from orchestration.live.journal import Journal
+
+    try:
+        import uvicorn
+
+        from orchestration.live.web import create_app
+    except ImportError:
+        raise InputError("fivefold live needs the extra messages: pip install 'fivefold[messages]'") from None
+
+    folder = day_folder(home, source, service_date.date())
+    with Journal(folder, wait_s=standby) as journal:
+        if not (folder / "day.json").exists():
+            from orchestration.lake import Lake
+
+            with Lake.open(home) as lake:
+                write_day(folder, begin_day(lake, source, service_date.date())[0])
+        midnight = service_date.timestamp()
+        wall = (lambda: int(time.time() - midnight)) if clock == "wall" else None
+        engine = Engine(read_day(folder), journal, wall_clock=wall)
+        token, where = token_of(folder)
+        config = uvicorn.Config(create_app(engine, token), host, port, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        ending = threading.Event()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, lambda *_: ending.set())
+        watch = threading.Thread(target=_watch, args=(server, engine, ending, tick_seconds), daemon=True)
+        socket = config.bind_socket()
+        socket.listen(2_048)  # whoever reads the address may knock at once
+        address = f"http://{host}:{socket.getsockname()[1]}"
+        click.echo(f"Live day of {source}, {service_date.date()}: {address}  (token: {where})", err=True)
+        watch.start()
+        server.run([socket])
+        ending.set()
+        engine.close()
+        events, decisions = journal.counts()
+        failed = "" if engine.failed == "stopped" else engine.failed
+        result = {"address": address, "events": events, "decisions": decisions, "failed": failed}
+    return result, lambda: click.echo(f"{events} events, {decisions} decisions")
+
+
+def _watch(server: Any, engine: Any, ending: threading.Event, tick_seconds: float) -> None:
+    """Let time pass, and end the server when it is asked to, or when the engine cannot go on."""
+    from operations.state import Event
+
+    number = 0
+    while not ending.wait(tick_seconds or 0.2):
+        if engine.failed:
+            break
+        if tick_seconds and engine.wall_clock is not None:
+            number += 1
+            now = engine.wall_clock()
+            engine.submit([Event(f"tick-{now}-{number}", "tick", now, now)])
+    server.should_exit = True

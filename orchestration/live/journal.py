@@ -1,0 +1,139 @@
+"""The journal: every event with what was decided on it, in one transaction. What it returned from is never lost.
+
+SQLite with a write-ahead log and full synchronisation. One process at a time holds the lock file; the kernel lets go of
+it when that process dies, and the next one goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from domain.errors import InputError
+from operations.decide import Alternative, Decision
+from operations.state import Event
+
+SCHEMA = """
+create table if not exists event (
+    number integer primary key, event_id text not null unique, body text not null
+) strict;
+create table if not exists decision (
+    number integer primary key, decision_id text not null unique, event_number integer not null, body text not null
+) strict;
+create index if not exists decision_event on decision (event_number);
+"""
+
+
+class Journal:
+    """The journal of one day, in its folder.
+
+    Args:
+        write: hold the lock; ``wait_s`` is how long to wait for another instance to let go of it.
+
+    Raises:
+        InputError: another instance holds it.
+    """
+
+    def __init__(self, folder: Path, *, write: bool = True, wait_s: float = 0.0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "journal.sqlite"
+        self.lock: int | None = None
+        if write:
+            self.lock = _locked(folder / "lock", wait_s)
+        self.connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+        self.connection.execute("pragma journal_mode = wal")
+        self.connection.execute("pragma synchronous = full")
+        self.connection.executescript(SCHEMA)
+        # readers have a connection of their own: they see what is on disk, and never half a transaction
+        self.reader = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+
+    def close(self) -> None:
+        self.reader.close()
+        self.connection.close()
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def record(self, taken: Sequence[tuple[Event, Sequence[Decision]]]) -> None:
+        """Write events and their decisions, all or none. An event that is there already is an error of the caller."""
+        write = self.connection.execute
+        write("begin immediate")
+        try:
+            for event, decisions in taken:
+                row = write("insert into event (event_id, body) values (?, ?)", (event.event_id, dump(event)))
+                for one in decisions:
+                    write(
+                        "insert into decision (decision_id, event_number, body) values (?, ?, ?)",
+                        (one.decision_id, row.lastrowid, dump(one)),
+                    )
+            write("commit")
+        except BaseException:
+            write("rollback")
+            raise
+
+    def entries(self) -> Iterator[tuple[Event, tuple[Decision, ...]]]:
+        """Events in the order they were taken in, with what was decided on each."""
+        made: dict[int, list[Decision]] = {}
+        for number, body in self.connection.execute("select event_number, body from decision order by number"):
+            made.setdefault(number, []).append(decision_of(json.loads(body)))
+        for number, body in self.connection.execute("select number, body from event order by number"):
+            yield event_of(json.loads(body)), tuple(made.get(number, ()))
+
+    def decisions(self, after: int = 0, most: int = 500) -> list[dict[str, Any]]:
+        """Decisions after a number, with their numbers, oldest first."""
+        rows = self.reader.execute(
+            "select number, body from decision where number > ? order by number limit ?", (after, most)
+        )
+        return [{"number": number, **json.loads(body)} for number, body in rows]
+
+    def counts(self) -> tuple[int, int]:
+        """Events and decisions."""
+        one = self.connection.execute("select (select count(*) from event), (select count(*) from decision)").fetchone()
+        return int(one[0]), int(one[1])
+
+
+def _locked(path: Path, wait_s: float) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except OSError:
+            if time.monotonic() >= until:
+                os.close(handle)
+                raise InputError(f"{path.parent}: another instance serves this day") from None
+            time.sleep(0.05)
+
+
+def dump(value: Event | Decision) -> str:
+    """One line of JSON, the same for the same value."""
+    return json.dumps(asdict(value), sort_keys=True, separators=(",", ":"))
+
+
+def event_of(fields: dict[str, Any]) -> Event:
+    return Event(**fields)
+
+
+def decision_of(fields: dict[str, Any]) -> Decision:
+    return Decision(
+        **{
+            **fields,
+            "order_ids": tuple(fields["order_ids"]),
+            "alternatives": tuple(Alternative(**one) for one in fields["alternatives"]),
+            "events": tuple(event_of(one) for one in fields["events"]),
+        }
+    )

@@ -1,0 +1,284 @@
+"""The live day: authenticated, idempotent, batched; killed at any moment it loses and doubles nothing."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from fastapi.testclient import TestClient
+
+from operations.state import digest
+from orchestration.live.dayfile import read_day, write_day
+from orchestration.live.engine import MOST_WAITING, Engine, replay, restored
+from orchestration.live.journal import Journal
+from orchestration.live.web import create_app
+from tests.operations.days import DATE, created, driven, event, make_day
+
+DAY = make_day(orders=8, vans=2, iterations=60)
+TOKEN = "a-token-for-tests"  # noqa: S105
+WITH = {"Authorization": f"Bearer {TOKEN}"}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def as_row(one):
+    row = {
+        "event_id": one.event_id,
+        "kind": one.kind,
+        "at_s": one.at_s,
+        "seen_s": one.seen_s,
+        "order_id": one.order_id,
+        "vehicle_id": one.vehicle_id,
+        "tender_id": one.tender_id,
+        "facts": dict(one.facts),
+    }
+    return {name: value for name, value in row.items() if value not in ("", {})}
+
+
+def a_day():
+    """What happens: two vans, an order that comes in, one that is cancelled, a breakdown."""
+    events = [created("n1", "new1", 9, 27_000), event("c1", "cancelled", 27_500, order_id="o3")]
+    for vehicle in DAY.planned:
+        events += driven(DAY, vehicle, 3, late_s=400)
+    events.append(event("b1", "vehicle_fault", 45_000, vehicle_id=next(iter(DAY.planned))))
+    return sorted(events, key=lambda one: one.seen_s)
+
+
+@pytest.fixture
+def served(tmp_path):
+    write_day(tmp_path, DAY)
+    with Journal(tmp_path) as journal:
+        engine = Engine(read_day(tmp_path), journal)
+        yield TestClient(create_app(engine, TOKEN)), engine, journal
+        engine.close()
+
+
+def post(client, *events, headers=WITH):
+    rows = [one if isinstance(one, dict) else as_row(one) for one in events]
+    return client.post("/v1/events", json={"events": rows}, headers=headers)
+
+
+def test_a_day_written_and_read_is_the_same(tmp_path):
+    write_day(tmp_path, DAY)
+    again = read_day(tmp_path)
+    assert again.plan == DAY.plan and again.offers == DAY.offers and again.prices == DAY.prices
+    assert again.problem.orders == DAY.problem.orders and again.problem.vehicles == DAY.problem.vehicles
+    assert (again.problem.travel.duration_s == DAY.problem.travel.duration_s).all()
+
+
+def test_events_are_taken_once_and_decisions_are_on_disk_when_the_answer_comes(served):
+    client, _, journal = served
+    one = created("n1", "new1", 9, 27_000)
+    assert post(client, one).json()["results"] == [{"event_id": "n1", "result": "taken", "reason": ""}]
+    assert post(client, one).json()["results"][0]["result"] == "known"
+    other = created("n1", "new2", 10, 27_000)
+    assert post(client, other).json()["results"][0]["reason"] == "another event of this name was taken before"
+    assert journal.counts() == (1, 1)
+    (decision,) = client.get("/v1/decisions", headers=WITH).json()["decisions"]
+    assert decision["kind"] == "assign" and decision["order_ids"] == ["new1"] and decision["alternatives"]
+
+
+def test_nothing_opens_without_the_token(served):
+    client, _, journal = served
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
+        assert post(client, created("n1", "new1", 9, 27_000), headers=headers).status_code == 401
+        for path in ("/v1/decisions", "/v1/day", "/v1/stream", "/metrics"):
+            assert client.get(path, headers=headers).status_code == 401
+    assert journal.counts() == (0, 0)
+    assert client.get("/health").json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"kind": "tick", "at_s": 1}, "it has no event_id"),
+        ({"event_id": "x", "kind": "teleported", "at_s": 1, "order_id": "o1"}, "there is no event"),
+        ({"event_id": "x", "kind": "cancelled", "at_s": 900_000, "order_id": "o1"}, "on another day"),
+        ({"event_id": "x", "kind": "cancelled", "at_s": "soon", "order_id": "o1"}, "whole number of seconds"),
+        ({"event_id": "x", "kind": "cancelled", "at_s": True, "order_id": "o1"}, "whole number of seconds"),
+        ({"event_id": "x" * 201, "kind": "tick", "at_s": 1}, "200 characters"),
+        ({"event_id": "x", "kind": "tick", "at_s": 1, "vehicle": "v"}, "no field 'vehicle'"),
+        ({"event_id": "x", "kind": "tick", "at_s": 1, "facts": {"a": [1]}}, "a whole number or a short text"),
+        ({"event_id": "=>x", "kind": "tick", "at_s": 1}, "for the service to say"),
+        ({"event_id": "x", "kind": "route_set", "at_s": 1, "vehicle_id": "v0"}, "for the service to say"),
+        ("tick", "an event is an object"),
+    ],
+)
+def test_a_bad_event_is_refused_by_name_and_the_rest_of_its_batch_is_taken(served, row, reason):
+    client, engine, _ = served
+    client_results = client.post(
+        "/v1/events", json={"events": [row, as_row(event("ok", "tick", 30_000))]}, headers=WITH
+    )
+    bad, good = client_results.json()["results"]
+    assert bad["result"] == "refused" and reason in bad["reason"]
+    assert good["result"] == "taken" and not engine.failed
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"events": 5}', b"\xff", b"[" * 100_000])
+def test_a_body_that_is_none_is_said_to_be(served, body):
+    client, engine, _ = served
+    assert client.post("/v1/events", content=body, headers=WITH).status_code == 422
+    assert client.post("/v1/events", json={"events": [{}] * 1_001}, headers=WITH).status_code == 422
+    assert not engine.failed
+
+
+def test_what_is_too_much_is_told_to_come_back_and_nothing_of_it_is_lost(served, monkeypatch):
+    client, engine, journal = served
+    gate = threading.Event()
+    record = journal.record
+    monkeypatch.setattr(journal, "record", lambda taken: (gate.wait(20), record(taken))[1])
+    events = [event(f"p{n}", "tick", 30_000) for n in range(MOST_WAITING + 500)]
+    results, sent = [], 0
+    while sent < len(events):
+        try:
+            results.append(engine.submit(events[sent : sent + 500]))
+            sent += 500
+        except Exception as error:
+            assert type(error).__name__ == "OverloadedError"
+            answer = post(client, *events[sent : sent + 500])
+            assert answer.status_code == 429 and answer.headers["Retry-After"] == "1"
+            assert (
+                engine.lag_s() >= 0 and "fivefold_live_overloaded_total 2" in client.get("/metrics", headers=WITH).text
+            )
+            gate.set()
+            results[0].result(20)
+            for one in results:
+                one.result(20)
+    assert sum(len(one.result(20)) for one in results) == len(events)
+    assert journal.counts()[0] == len(events)
+
+
+def test_a_disk_that_fails_is_never_answered_as_taken(served, monkeypatch):
+    client, _, journal = served
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal, "record", full)
+    assert post(client, event("a", "tick", 30_000)).status_code == 503
+    assert client.get("/health").status_code == 503
+    assert post(client, event("b", "tick", 30_000)).status_code == 503
+
+
+def test_a_day_from_its_journal_is_the_day_it_was_and_replays_to_the_bit(served):
+    client, engine, journal = served
+    for one in a_day():
+        post(client, one)
+    state, _ = restored(DAY, journal)
+    assert digest(state) == digest(engine.state)
+    found = replay(DAY, journal)
+    assert found.identical and found.decisions == journal.counts()[1] > 0
+    journal.connection.execute("update decision set body = replace(body, 'cheapest', 'dearest')")
+    assert not replay(DAY, journal).identical
+
+
+def test_the_page_and_the_overview(served):
+    client, _, _ = served
+    page = client.get("/")
+    assert "Live day" in page.text and "default-src 'none'" in page.headers["Content-Security-Policy"]
+    for one in a_day():
+        post(client, one)
+    day = client.get("/v1/day", headers=WITH).json()
+    assert day["service_date"] == DATE.isoformat() and {one["vehicle_id"] for one in day["vehicles"]} == {"v0", "v1"}
+    assert any(one["status"] == "broken" for one in day["vehicles"])
+
+
+def test_one_instance_at_a_time_serves_a_day(tmp_path):
+    from domain.errors import InputError
+
+    with Journal(tmp_path), pytest.raises(InputError, match="another instance"):
+        Journal(tmp_path)
+    Journal(tmp_path).close()
+
+
+# --- a real process, killed
+
+
+def begin(home, *more):
+    folder = home / "live" / f"demo-{DATE}"
+    if not (folder / "day.json").exists():
+        write_day(folder, DAY)
+    code = "from orchestration.cli import main; main()"
+    arguments = ["--home", str(home), "live", "demo", str(DATE), "--port", "0", "--clock", "events", *more]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "FIVEFOLD_LIVE_TOKEN": TOKEN},
+    )
+    return process
+
+
+def address_of(process):
+    line = process.stderr.readline()
+    assert "http://" in line, line + process.stderr.read()
+    return line.split("http://")[1].split()[0]
+
+
+def send(address, events):
+    body = json.dumps({"events": [as_row(one) for one in events]}).encode()
+    request = urllib.request.Request(f"http://{address}/v1/events", body, {**WITH, "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)["results"]
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(tmp_path):
+    events, dice = a_day(), random.Random(5)
+    events += [event(f"t{n}", "tick", 46_000 + n) for n in range(60)]
+    process = begin(tmp_path)
+    address, kills, waiting = address_of(process), 0, list(events)
+    while waiting:
+        batch = waiting[: dice.randint(1, 4)]
+        if kills < 3 and dice.random() < 0.25:
+            threading.Timer(dice.random() * 0.02, process.send_signal, [signal.SIGKILL]).start()
+            kills += 1
+        try:
+            results = send(address, batch)
+        except (urllib.error.URLError, OSError):
+            process.wait(20)
+            process = begin(tmp_path)
+            address = address_of(process)
+            continue  # not known to be taken: sent again
+        assert {one["result"] for one in results} <= {"taken", "known"}
+        waiting = waiting[len(batch) :]
+    time.sleep(0.1)
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    folder = tmp_path / "live" / f"demo-{DATE}"
+    with Journal(folder) as journal:
+        assert [one.event_id for one, _ in journal.entries()] == [one.event_id for one in events]
+        assert replay(DAY, journal).identical
+    assert kills
+
+
+@pytest.mark.slow
+def test_a_second_instance_waits_and_takes_over(tmp_path):
+    first = begin(tmp_path)
+    address = address_of(first)
+    second = begin(tmp_path, "--standby", "60")
+    assert send(address, a_day()[:3])
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(20) == 0
+    address = address_of(second)
+    assert {one["result"] for one in send(address, a_day()[:3])} == {"known"}
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(20) == 0
+
+
+def test_a_second_instance_that_does_not_wait_says_why(tmp_path):
+    with Journal(tmp_path / "live" / f"demo-{DATE}"):
+        process = begin(tmp_path)
+        assert process.wait(60) == 2 and "another instance serves this day" in process.stderr.read()
