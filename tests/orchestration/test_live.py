@@ -278,6 +278,7 @@ def test_a_second_instance_waits_and_takes_over(tmp_path):
     assert second.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_a_second_instance_that_does_not_wait_says_why(tmp_path):
     with Journal(tmp_path / "live" / f"demo-{DATE}"):
         process = begin(tmp_path)
