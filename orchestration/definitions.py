@@ -1,4 +1,4 @@
-"""The code location: assets, jobs, the nightly schedule and the sensor on the landing folder."""
+"""The code location: assets, jobs, the nightly schedule and the sensors."""
 
 from datetime import timedelta
 
@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration import settings
 from orchestration.assets import ASSETS, RESOURCES
 from orchestration.assets.common import SERVICE_DAYS
+from orchestration.sensors import landing_sensor, late_rows_sensor
 
 NIGHTLY_TAGS = {"dagster/priority": "10", "fivefold/kind": "nightly"}
 """The queue takes the nightly plan first; ``dagster.yaml`` keeps backfills from taking every place."""
@@ -61,20 +62,13 @@ def learn_weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat())
 
 
-@dg.sensor(job=load, minimum_interval_seconds=60)
-def landing_folder(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """A load for every change of the landing folder."""
-    folder = settings.home() / "landing" / settings.source()
-    newest = max((path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()), default=0)
-    if str(newest) == (context.cursor or "0"):
-        return dg.SkipReason(f"nothing new in {folder}")
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=str(newest))], cursor=str(newest))
-
+landing_folder = landing_sensor(load)
+late_rows = late_rows_sensor(account)
 
 defs = dg.Definitions(
     assets=ASSETS,
     jobs=[nightly, account, learn, load],
     schedules=[plan_tomorrow, account_yesterday, learn_weekly],
-    sensors=[landing_folder],
+    sensors=[landing_folder, late_rows],
     resources=RESOURCES,
 )

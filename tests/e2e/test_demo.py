@@ -226,7 +226,10 @@ def test_the_sensor_loads_what_lands_and_nothing_twice(dagster, demo):
     for turn in range(3):
         if turn == 1:
             tomorrow = date(2026, 3, 31)
-            write_tables(demo.home / "landing" / "demo", str(tomorrow), City(load_scenario()).day_before(tomorrow))
+            landing = demo.home / "landing" / "demo"
+            write_tables(landing, str(tomorrow), City(load_scenario()).day_before(tomorrow))
+            for path in landing.glob(f"*/{tomorrow}.parquet"):
+                os.utime(path, (time.time() - 60,) * 2)  # as if it had come a minute ago
         found = landing_folder(dg.build_sensor_context(instance=dagster, cursor=cursor))
         if isinstance(found, dg.SkipReason) or not found.run_requests:
             continue

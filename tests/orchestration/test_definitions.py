@@ -1,15 +1,20 @@
 """The code location as a data team meets it."""
 
-from datetime import datetime, timedelta
+import os
+import time
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import pandas as pd
 import pytest
 
-from domain.tables import RAW_TABLES
+from domain.tables import RAW_TABLES, STALE_PARTITIONS
 from orchestration import settings
 from orchestration.assets.common import BY_MONTH, SERVICE_DAYS, markdown_table
-from orchestration.definitions import account_yesterday, defs, landing_folder, plan_tomorrow
+from orchestration.definitions import account_yesterday, defs, landing_folder, late_rows, plan_tomorrow
+from orchestration.lake import Lake
+from orchestration.sensors import RANGE_END, RANGE_START, spans
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +69,57 @@ def test_the_nightly_schedule_plans_tomorrow_across_a_change_of_clocks():
     assert account_yesterday(morning).partition_key == "2026-03-29"
 
 
+def written(path, text, seconds_ago):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    moment = time.time() - seconds_ago
+    os.utime(path, (moment, moment))
+
+
 def test_the_sensor_asks_for_one_load_a_change(tmp_path, monkeypatch):
     monkeypatch.setenv("FIVEFOLD_HOME", str(tmp_path))
     monkeypatch.setenv("FIVEFOLD_SOURCE", "shop")
+    folder = tmp_path / "landing" / "shop"
     with dg.instance_for_test() as instance:
-        context = dg.build_sensor_context(instance=instance)
-        assert isinstance(landing_folder(context), dg.SkipReason)
-        folder = tmp_path / "landing" / "shop"
-        folder.mkdir(parents=True)
-        (folder / "orders.csv").write_text("a\n1\n")
-        first = landing_folder(dg.build_sensor_context(instance=instance))
+
+        def look(cursor=None):
+            return landing_folder(dg.build_sensor_context(instance=instance, cursor=cursor))
+
+        assert isinstance(look(), dg.SkipReason)
+        written(folder / "orders.csv", "a\n1\n", 60)
+        first = look()
         assert len(first.run_requests) == 1
-        again = landing_folder(dg.build_sensor_context(instance=instance, cursor=first.cursor))
+        assert isinstance(look(first.cursor), dg.SkipReason)
+        written(folder / "moved_in_and_older.csv", "a\n2\n", 900)
+        second = look(first.cursor)
+        assert second.run_requests[0].run_key != first.run_requests[0].run_key
+        written(folder / "half.csv", "a\n", 0)
+        assert "half.csv" in look(second.cursor).skip_message
+
+
+def test_late_rows_ask_for_their_dates_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_HOME", str(tmp_path))
+    monkeypatch.setenv("FIVEFOLD_SOURCE", "shop")
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    landed = pd.Timestamp("2026-04-20T10:00Z")
+    with Lake.open(tmp_path) as lake:
+        days = [date(2026, 3, 5), date(2026, 3, 6), date(2026, 3, 9), date(2025, 1, 1)]
+        rows = pd.DataFrame({"service_date": days, "ingest_time": landed, "rows": 1})
+        lake.append(STALE_PARTITIONS, rows.assign(source="shop", table_name="orders"))
+        lake.append(STALE_PARTITIONS, rows[:1].assign(source="another", table_name="orders"))
+    with dg.instance_for_test() as instance:
+        found = late_rows(dg.build_sensor_context(instance=instance))
+        asked = [(one.tags[RANGE_START], one.tags[RANGE_END]) for one in found.run_requests]
+        assert asked == [("2026-03-05", "2026-03-06"), ("2026-03-09", "2026-03-09")]
+        again = late_rows(dg.build_sensor_context(instance=instance, cursor=found.cursor))
         assert isinstance(again, dg.SkipReason)
+
+
+def test_spans_are_no_longer_than_a_run_may_be():
+    days = [date(2026, 3, 2) + timedelta(days=number) for number in range(70)]
+    found = spans(days)
+    assert [(last - first).days + 1 for first, last in found] == [31, 31, 8]
+    assert spans([]) == []
 
 
 @pytest.mark.parametrize(
