@@ -13,6 +13,23 @@ import click
 from orchestration.cli.options import DEFAULT_HOME
 
 
+def _partitions_of(home: Path, source: str) -> dict[str, str]:
+    """First service date and zone of a source that is in the lake; what the environment says goes before it."""
+    from domain.errors import InputError
+    from orchestration.lake import Lake
+    from orchestration.planning.inputs import depot_timezone, service_dates
+
+    if not (home / "lake").is_dir():
+        return {}
+    with Lake.open(home) as lake:
+        dates = service_dates(lake, source)
+        try:
+            zone = depot_timezone(lake, source).key
+        except InputError:  # a source without depots: the default zone will do
+            return {"FIVEFOLD_FIRST_DAY": dates[0].isoformat()} if dates else {}
+    return {"FIVEFOLD_TIMEZONE": zone, **({"FIVEFOLD_FIRST_DAY": dates[0].isoformat()} if dates else {})}
+
+
 @click.command(
     help="Open the Dagster UI (assets, runs, schedules, sensors) on this workspace, and serve the pages of its planned "
     "days beside it; Ctrl-C ends both.\n\n\b\nExample:\n  fivefold ui --port 3000",
@@ -44,6 +61,7 @@ def command(ctx: click.Context, home: str | None, source: str | None, port: int,
     }
     if source:
         environment["FIVEFOLD_SOURCE"] = source
+        environment = {**_partitions_of(folder, source), **environment}
     click.echo(f"Dagster UI of {folder}: http://{host}:{port}   (Ctrl-C ends it)")
     click.echo(f"Pages of the planned days: {pages}")
     process = subprocess.Popen(

@@ -9,9 +9,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from domain.tables import RAW_TABLES, STALE_PARTITIONS
+from domain.tables import DEPOTS, ORDERS, RAW_TABLES, STALE_PARTITIONS
 from orchestration import settings
 from orchestration.assets.common import BY_MONTH, SERVICE_DAYS, markdown_table
+from orchestration.cli.ui import _partitions_of
 from orchestration.definitions import account_yesterday, defs, landing_folder, late_rows, plan_tomorrow
 from orchestration.lake import Lake
 from orchestration.sensors import RANGE_END, RANGE_START, spans
@@ -144,3 +145,21 @@ def test_tables_in_the_ui_escape_what_data_says():
     assert "&lt;b>x" in table.value
     assert "\\| y" in table.value
     assert "1,234" in table.value
+
+
+def test_the_ui_of_a_source_begins_with_its_first_service_date(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    assert _partitions_of(tmp_path, "shop") == {}
+    with Lake.open(tmp_path) as lake:
+        known = {"source": "shop", "file_id": "f", "retracted": False}
+        known |= {name: pd.Timestamp("2024-01-01T00:00Z") for name in ("event_time", "ingest_time")}
+        days = [date(2024, 1, 9), date(2024, 1, 8)]
+        orders = pd.DataFrame({"order_id": ["a", "b"], "service_date": days, "kind": "delivery"})
+        lake.append(ORDERS, orders.assign(**known))
+        assert _partitions_of(tmp_path, "shop") == {"FIVEFOLD_FIRST_DAY": "2024-01-08"}
+        depot = pd.DataFrame({"depot_id": ["d"], "lat": 43.4, "lon": 17.6, "timezone": "Europe/Sarajevo"})
+        lake.append(DEPOTS, depot.assign(**known))
+    assert _partitions_of(tmp_path, "shop") == {
+        "FIVEFOLD_FIRST_DAY": "2024-01-08",
+        "FIVEFOLD_TIMEZONE": "Europe/Sarajevo",
+    }
