@@ -79,6 +79,8 @@ def simulate(
         here, apart = out.resolve(), truth.resolve()
         if here == apart or here in apart.parents or apart in here.parents:
             raise InputError(f"simulate: the truth folder {truth} must be apart from {out}")
+        truth.mkdir(parents=True, exist_ok=True)
+        truth.chmod(0o700)
     write_tables(out, "reference", City(scenario).reference(first_date))
     dates = [first_date + timedelta(days=number) for number in range(days)]
     if jobs == 1:

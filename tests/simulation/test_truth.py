@@ -36,6 +36,7 @@ def columns_of(folder: Path) -> set[str]:
 def test_truth_columns_are_marked_and_in_no_table_the_twin_emits(folders):
     out, truth = folders
     marked = columns_of(truth)
+    assert truth.stat().st_mode & 0o077 == 0  # nobody else's to read
     assert {one for one in marked if not one.startswith(TRUTH_PREFIX)} <= KEYS
     assert len(marked) > 30
     assert not any(one.startswith(TRUTH_PREFIX) for one in columns_of(out))
