@@ -105,8 +105,8 @@ def _play(city: Any, zone: ZoneInfo, day: date, arms: list[Arm], policy: Policy,
             actions = [Action(str(one.option.action), decided, (name,)) for name, one in treated.items()]
             played = city.play_day(day, plan, actions)
         failed_by = dict(zip(*_outcomes(played, failures), strict=True))
-        failed = np.array([failed_by.get(name, False) for name in names])
-        is_treated = np.array([name in treated for name in names])
+        failed = np.array([failed_by.get(name, False) for name in names], dtype=bool)
+        is_treated = np.array([name in treated for name in names], dtype=bool)
         efficacy = np.array(
             [arm.beliefs[treated[name].option.action].mean if name in treated else 0.0 for name in names]
         )
@@ -114,8 +114,8 @@ def _play(city: Any, zone: ZoneInfo, day: date, arms: list[Arm], policy: Policy,
         arm.memory.learn(customer, label)
         arm.rows.append(x)
         arm.labels.append(label)
-        truth = np.array([would_fail.get(name, False) for name in names])
-        chosen = np.array([name in choices for name in names])
+        truth = np.array([would_fail.get(name, False) for name in names], dtype=bool)
+        chosen = np.array([name in choices for name in names], dtype=bool)
         for name, one in choices.items():
             action = one.option.action
             arm.beliefs[action] = arm.beliefs[action].learned(

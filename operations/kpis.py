@@ -56,7 +56,7 @@ def daily_kpis(
         ledger: ``operation.cost_ledger`` of the date; all lines or those of the cost account.
         events: raw delivery events of the date (``event_type``, ``order_id``, ``route_id``, ``fleet_id``,
             ``depot_id``, ``event_time``, optionally ``contact_reason``): cancellations, contacts, route times.
-        messages: messages sent: ``order_id``, ``trigger``, ``sent_at``.
+        messages: messages sent: ``order_id``, ``trigger``, ``sent_at``, optionally ``delay`` (tells of a delay).
         timezone: the depots' zone; the ``hour`` segment is the local hour of the visit.
         basis: ``as_of`` and ``lake_snapshot`` of the rows.
 
@@ -345,10 +345,12 @@ def _messages(table: _Table, messages: pd.DataFrame, stops: pd.DataFrame) -> Non
     shipped = stops.sort_values("attempt").drop_duplicates("order_id")
     sent = messages.groupby("order_id").size()
     table.add("messages_per_order", shipped.assign(sent=shipped["order_id"].map(sent).fillna(0)), "sent", 1)
-    delays = messages[messages["trigger"].isin(DELAY_TRIGGERS)]
+    # an interval that moves within the promise tells of no delay, where the message says which it was
+    marked = messages["delay"].astype(bool) if "delay" in messages else messages["trigger"].isin(DELAY_TRIGGERS)
+    delays = messages[marked]
     told = pd.to_datetime(delays["sent_at"], utc=True).groupby(delays["order_id"]).min()
     late = shipped[shipped["late"] & shipped["window_end"].notna()]
-    lead = (late["window_end"] - pd.to_datetime(late["order_id"].map(told), utc=True)).dt.total_seconds()
+    lead = (late["window_end"] - late["order_id"].map(told.to_dict()).astype(told.dtype)).dt.total_seconds()
     table.add("informed_late_share", late.assign(informed=lead >= INFORMED_LEAD_S), "informed", 1)
     each = delays[["order_id"]].merge(shipped, on="order_id")
     table.add("false_alarm_rate", each.assign(false=~each["late"].astype(bool)), "false", 1)

@@ -30,6 +30,8 @@ class Day:
     invoices: pd.DataFrame
     routes: pd.DataFrame
     plan_stops: pd.DataFrame
+    messages: pd.DataFrame
+    interventions: pd.DataFrame
     basis: dict[str, Any]
 
     @property
@@ -58,6 +60,8 @@ def account_days(lake: Lake, source: str, first: date, last: date) -> dict[str, 
             plan_stops=day.plan_stops,
             invoices=day.invoices,
             contacts=day.events[day.events["event_type"] == "contact_received"],
+            messages=day.messages,
+            interventions=day.interventions,
         )
         for day in days
     ]
@@ -90,6 +94,7 @@ def measure_days(lake: Lake, source: str, first: date, last: date) -> pd.DataFra
             routes=day.routes,
             ledger=ledger[day.service_date],
             events=day.events,
+            messages=day.messages,
             timezone=zone,
             basis=day.basis,
         )
@@ -124,12 +129,37 @@ def known_days(lake: Lake, source: str, first: date, last: date) -> list[Day]:
         f"using (plan_id, source, service_date) {where} order by route_id"
     )
     stops = read(f"select * from plan.plan_stops {where} order by route_id, sequence")
+    # what a channel took is paid for, whatever came of it
+    messages = read(
+        f"""
+        select service_date, notification_id as message_id, order_id, trigger, delay, cost_minor,
+            coalesce(sent_at, decided_at) as sent_at
+        from operation.notifications {where} and state = 'delivered' order by notification_id
+        """
+    )
+    interventions = read(
+        f"""
+        select service_date, intervention_id, order_id, action, cost_minor from operation.interventions
+        {where} and assigned = 'treated' and cost_minor > 0 order by intervention_id
+        """
+    )
     days = []
     for day in sorted(outcomes):
         used = [outcomes[day]["label_time"], events[day]["ingest_time"], invoices[day]["ingest_time"]]
         basis = {"as_of": max(one.max() for one in used if len(one)), "lake_snapshot": snapshot}
         days.append(
-            Day(day, outcomes[day], orders[day], events[day], invoices[day], routes[day], stops[day], basis=basis)
+            Day(
+                day,
+                outcomes[day],
+                orders[day],
+                events[day],
+                invoices[day],
+                routes[day],
+                stops[day],
+                messages[day],
+                interventions[day],
+                basis=basis,
+            )
         )
     return days
 

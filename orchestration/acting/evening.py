@@ -88,10 +88,12 @@ def act_on_day(
     assigned = {one.candidate.order_id: one for one in choices}
     known = {one.customer_id: one for one in people}
     messages, held = [], []
-    decisions = [
-        DecisionRow(INTERVENTIONS, row["intervention_id"], row)
-        for row in (audit_row(one, decided, day, **basis) for one in choices)
-    ]
+    decisions = []
+    for one in choices:
+        row = audit_row(one, decided, day, **basis)
+        if one.option is not None and one.option.action in ASKED:
+            row["cost_minor"] = 0  # asking is a message, and the ledger has messages at their own price
+        decisions.append(DecisionRow(INTERVENTIONS, row["intervention_id"], row))
     for stop in stops.itertuples():
         choice = assigned[stop.order_id]
         ask = choice.assigned == "treated" and choice.option is not None and choice.option.action in ASKED

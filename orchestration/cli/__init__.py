@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "The customers' pages behind signed links: answers and tracking",
     "people": "The address book: names, addresses and consent",
     "forget": "Erase a customer, keep the statistics",
+    "contacts": "Where-is-my-order contacts, and what a message is worth",
     "outbox": "Messages decided, delivered, waiting and dead",
     "verify": "Prove a plan against its problem; price what it exceeds, give arrivals, explain",
     "constraints": "The constraint types, their parameters and units",

@@ -29,12 +29,22 @@ def mail_address(value: str) -> MailAddress:
         raise InputError("not an e-mail address") from None
 
 
+def _to(envelope: Envelope) -> MailAddress:
+    """The recipient; a phone number, or a pseudonym where the channel knows its target, in the domain ``localhost``."""
+    value = envelope.address.value or envelope.message.recipient
+    if "@" in value:
+        return mail_address(value)
+    if any(one in value for one in "\r\n"):
+        raise InputError("an address must be on one line")
+    return MailAddress(username=value, domain="localhost")
+
+
 def as_email(envelope: Envelope, sender: str) -> EmailMessage:
     """The e-mail of an envelope. The library refuses line breaks in headers."""
     message, origin = envelope.message, mail_address(sender)
     email = EmailMessage()
     email["From"] = origin
-    email["To"] = mail_address(envelope.address.value) if envelope.address.value else f"{message.recipient}@localhost"
+    email["To"] = _to(envelope)
     email["Subject"] = message.subject
     email["Date"] = format_datetime(envelope.sent_at)
     email["Message-ID"] = f"<{message.key}@{origin.domain or 'localhost'}>"

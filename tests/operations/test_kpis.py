@@ -179,3 +179,11 @@ def test_an_empty_day_gives_no_rows():
 def test_a_missing_column_is_named():
     with pytest.raises(InputError, match="outcomes of 2026-03-30: column 'attempt' is missing"):
         daily_kpis(DAY, "s", outcomes=OUTCOMES.drop(columns="attempt"), orders=ORDERS)
+
+
+def test_a_day_without_messages_has_none_an_order_and_nobody_informed():
+    nothing = pd.DataFrame({"order_id": [], "trigger": [], "delay": [], "sent_at": []})
+    rows = daily_kpis(DAY, "s", outcomes=OUTCOMES, orders=ORDERS, events=EVENTS, messages=nothing)
+    assert value(rows, "messages_per_order")[0] == 0
+    assert value(rows, "informed_late_share")[0] == 0
+    assert "false_alarm_rate" not in set(rows["kpi"])

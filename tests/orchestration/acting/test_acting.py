@@ -234,6 +234,55 @@ def test_the_command_prints_the_trail_and_names_what_is_unknown(home, capfd):
     assert "there is no order 'o99'" in unknown.output
 
 
+def test_messages_and_interventions_are_paid_for_and_the_books_balance(home):
+    from operations.ledger import costs, reconcile
+    from orchestration.accounting import account_days, measure_days
+
+    with PeopleStore(home) as store:
+        store.add([Person("demo", f"c{n:02d}", phone=f"+3161234{n:04d}", channels="sms") for n in range(ORDERS)])
+        everyone = store.everyone("demo")
+    with Lake.open(home) as lake, open_office(home) as office:
+        act_on_day(lake, office.store, everyone, "demo", DAY, POLICY)
+        deliver(office)
+        relay(lake, office.store)
+        outcome = {
+            "source": "demo", "attempt": 1, "service_date": DAY, "driver_id": "dr1", "vehicle_id": "v1",
+            "fleet_id": "captive", "route_id": "r1", "depot_id": "d1", "arrived_at": NOON, "service_started_at": NOON,
+            "concluded_at": NOON, "label_time": NOON,
+        }  # fmt: skip
+        rows = pd.DataFrame(
+            [
+                {
+                    **outcome,
+                    "order_id": name(n),
+                    "stop_id": f"{name(n)}-1",
+                    "outcome": "failed" if n < 5 else "delivered",
+                }
+                for n in range(ORDERS)
+            ]
+        )
+        rows["window_end"] = NOON + timedelta(hours=2)
+
+        def create(connection):
+            connection.register("outcomes", rows)
+            connection.execute("create schema if not exists marts")
+            connection.execute("create table marts.fct_outcomes as select * from outcomes")
+
+        lake.write(create)
+        lines = account_days(lake, "demo", DAY, DAY)["lines"]
+        by_kind = costs(lines).groupby("kind")["amount_minor"].sum()
+        assert by_kind["message"] == 6 * ORDERS
+        books = reconcile(lines, ["fleet_id", "tenant_id"])
+        assert (books["difference_minor"] == 0).all()
+        assert books["cost_minor"].sum() == by_kind.sum()
+        of_one = costs(lines)[costs(lines)["order_id"] == "o01"]["amount_minor"].sum()
+        told = [one for one in order_trail(lake, "o01") if one["step"] == "cost"]
+        assert sum(one["amount_minor"] for one in told) == of_one
+        kpis = measure_days(lake, "demo", DAY, DAY)
+    per_order = kpis[(kpis["kpi"] == "messages_per_order") & (kpis["segment_kind"] == "all")].iloc[0]
+    assert (per_order["numerator"], per_order["denominator"]) == (ORDERS, ORDERS)
+
+
 @pytest.mark.slow
 def test_the_trail_is_the_dbt_view(home):
     import subprocess

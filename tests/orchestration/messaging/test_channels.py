@@ -217,6 +217,10 @@ def test_the_folder_holds_one_file_a_key(tmp_path):
     channel = FolderChannel(tmp_path)
     for _ in range(2):
         assert channel.send(envelope()).verdict is Verdict.ACCEPTED
+    assert channel.send(envelope("+31612345678", key="k2")).verdict is Verdict.ACCEPTED
+    (sms,) = tmp_path.rglob("k2.eml")
+    assert "+31612345678@localhost" in sms.read_text()
+    sms.unlink()
     files = list(tmp_path.rglob("*"))
     assert [one.name for one in files if one.is_file()] == ["k1.eml"]
     (tmp_path / "file").write_text("")
