@@ -81,15 +81,16 @@ def best_known(path: Path, scale: int) -> float | None:
     return min(found) * scale if found else None
 
 
-def run_peer(path: Path, seconds: float, seed: int, cores: int) -> dict[str, Any]:
+def run_peer(path: Path, seconds: float, seed: int, cores: int, clock: str) -> dict[str, Any]:
     """PyVRP with one seed a core at once; the cheapest feasible answer."""
     command = [sys.executable, "-m", "benchmarks.routing_peer", str(path), str(seconds)]
     running = [
-        subprocess.Popen([*command, str(seed + n)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        subprocess.Popen([*command, str(seed + n), clock], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for n in range(cores)
     ]
     answers, hung = [], 0
-    deadline = time.monotonic() + seconds + PATIENCE_S + path.stat().st_size / 1e6
+    patience = PATIENCE_S if clock == "wall" else 20 * seconds
+    deadline = time.monotonic() + seconds + patience + path.stat().st_size / 1e6
     for process in running:
         try:
             out, _ = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
@@ -118,6 +119,7 @@ def command(
     seed: int,
     cores: int | None,
     keep: Path | None,
+    clock: str,
     home: Path,
 ) -> Any:
     from domain.errors import InputError
@@ -130,10 +132,17 @@ def command(
     count = cores or os.cpu_count() or 1
     rows = []
     for path in spread(files, limit):
-        row = _measured(path, seconds, seed, count, peer, keep)
+        row = _measured(path, seconds, seed, count, peer, keep, clock)
         rows.append(row)
         click.echo(_line(row), err=True)
-    result = {"set": set_name, "seconds": seconds, "cores": count, "seed": seed, "peer": peer} | _summary(rows)
+    result = {
+        "set": set_name,
+        "seconds": seconds,
+        "cores": count,
+        "seed": seed,
+        "peer": peer,
+        "clock": clock,
+    } | _summary(rows)
 
     def show() -> None:
         for key, value in result.items():
@@ -143,14 +152,20 @@ def command(
     return result, show
 
 
-def _measured(path: Path, seconds: float, seed: int, cores: int, peer: str, keep: Path | None) -> dict[str, Any]:
+def _measured(
+    path: Path, seconds: float, seed: int, cores: int, peer: str, keep: Path | None, clock: str
+) -> dict[str, Any]:
     from benchmarks.routing_check import check
     from solvers.formats import read
     from solvers.planner import SolveSettings, plan
 
     instance = read(path)
     started = time.monotonic()
-    found = plan(instance.problem, SolveSettings(seconds=seconds, seed=seed, workers=cores), initial=instance.initial)
+    found = plan(
+        instance.problem,
+        SolveSettings(seconds=seconds, seed=seed, workers=cores, clock=clock),
+        initial=instance.initial,
+    )
     wall_s = time.monotonic() - started
     text = instance.text(found)
     if keep is not None:
@@ -179,7 +194,7 @@ def _measured(path: Path, seconds: float, seed: int, cores: int, peer: str, keep
         "gap_percent": None if known is None else round(100 * (ours / known - 1), 3),
     }
     if peer == "pyvrp" and instance.dialect != "mamut":
-        other = run_peer(path, seconds, seed, cores)
+        other = run_peer(path, seconds, seed, cores, clock)
         best = other["best"]
         cost = None if best is None else float(best["distance"] if instance.dialect == "li_lim" else best["cost"])
         if cost is not None and instance.dialect == "li_lim":
@@ -239,6 +254,13 @@ command = click.option("--limit", type=int, default=None, help="At most so many 
 )
 command = click.option("--only", default=None, help="Regular expression that instance names must match.")(command)
 command = click.option("--peer", type=click.Choice(["pyvrp", "none"]), default="pyvrp", show_default=True)(command)
+command = click.option(
+    "--clock",
+    type=click.Choice(["wall", "cpu"]),
+    default="wall",
+    show_default=True,
+    help="cpu: seconds are processor seconds of each process, ours and the peer's, for a busy machine.",
+)(command)
 command = click.option("--seed", default=1, show_default=True, help="Seed of ours; PyVRP's first seed.")(command)
 command = click.option("--cores", type=int, default=None, help="Processes of each side.  [default: all]")(command)
 command = click.option(

@@ -26,12 +26,14 @@ class SolveSettings:
         seed: of every random choice.
         iterations: iteration budget instead of time: the plan is then the same on every run.
         workers: processes that search at once; None: one a core.
+        clock: ``wall``; ``cpu``: ``seconds`` are processor seconds of each worker, for measurements on a busy machine.
     """
 
     seconds: float = 10.0
     seed: int = 0
     iterations: int | None = None
     workers: int | None = 2
+    clock: str = "wall"
 
 
 def plan(
@@ -90,6 +92,7 @@ def _search(
             iterations=settings.iterations,
             initial=initial,
             progress=say,
+            cpu=settings.clock == "cpu",
         )
     engine = "insertion" if found is None or problem.locks else "pyvrp"
     sequences = found or {}

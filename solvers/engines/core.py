@@ -32,7 +32,8 @@ LARGE = 2_500
 """Above, even the first plan is made in parts."""
 SPARE = 2
 """Unused vehicles of each kind that a part may use besides its own."""
-LOW_PENALTY = 20.0
+FACTORS = (5.0, 20.0)
+"""First prices of lateness and overload, in turns (``ils.first_penalties``)."""
 Progress = Callable[[str], None]
 
 
@@ -45,19 +46,20 @@ def search(
     iterations: int | None = None,
     initial: Sequences | None = None,
     progress: Progress | None = None,
+    cpu: bool = False,
 ) -> Sequences | None:
     """Sequences of the best plan found, or None where PyVRP gave nothing feasible.
 
-    ``iterations`` instead of ``seconds``: one search, the same on every run.
+    ``iterations`` instead of ``seconds``: one search, the same on every run. ``cpu``: ``seconds`` are processor
+    seconds a worker, so that measurements on a busy machine mean something.
     """
     if not problem.orders or not problem.vehicles:
         return {}
-    begun = time.monotonic()
     count = 1 if iterations is not None else max(1, workers or os.cpu_count() or 1)
     shared = SharedProblem(problem)
     team = [Worker(shared) for _ in range(count)]
     try:
-        one = _Core(problem, team, begun + seconds, random.Random(seed), progress or (lambda _: None))
+        one = _Core(problem, team, seconds, random.Random(seed), progress or (lambda _: None), cpu)
         if iterations is not None:
             return one.whole([Task(seconds, seed, initial=initial, iterations=iterations)])
         return one.run(seed, initial)
@@ -69,12 +71,20 @@ def search(
 
 class _Core:
     def __init__(
-        self, problem: PlanningProblem, team: list[Worker], deadline: float, chance: random.Random, say: Progress
+        self,
+        problem: PlanningProblem,
+        team: list[Worker],
+        seconds: float,
+        chance: random.Random,
+        say: Progress,
+        cpu: bool,
     ) -> None:
         self.problem = problem
         self.evaluator = Evaluator(problem)
         self.team = team
-        self.deadline = deadline
+        self.seconds = seconds
+        self.cpu = cpu
+        self.begun = time.monotonic()
         self.chance = chance
         self.say = say
         self.routes: Sequences = {}
@@ -89,7 +99,9 @@ class _Core:
 
     def left(self) -> float:
         """Seconds until the deadline."""
-        return self.deadline - time.monotonic()
+        if self.cpu:
+            return self.seconds - sum(worker.cpu_s() for worker in self.team) / len(self.team)
+        return self.begun + self.seconds - time.monotonic()
 
     # --- whole problems
 
@@ -114,7 +126,7 @@ class _Core:
         ready = wait_for(list(given), timeout=patience)
         now = time.monotonic()
         for worker in given.values():
-            late = now > worker.due or now > self.deadline + 1.2
+            late = now > worker.due or self.left() < -1.2
             if worker.connection not in ready and worker.task is not None and late:
                 if worker.task.iterations is not None and now <= worker.due:
                     continue
@@ -147,22 +159,21 @@ class _Core:
     def _portfolio(self, seed: int, initial: Sequences | None) -> Sequences | None:
         seconds = max(0.1, self.left() - 0.05)
         tasks = [
-            Task(seconds, seed + n, initial=initial, penalty=LOW_PENALTY if n % 2 else None)
-            for n in range(len(self.team))
+            Task(seconds, seed + n, initial=initial, factor=FACTORS[n % 2], cpu=self.cpu) for n in range(len(self.team))
         ]
         best = self.whole(tasks)
         if best is None and self.left() > -0.5:
             # some required order cannot be served: now it may be left, for its penalty
             again = max(0.5, self.left())
-            best = self.whole([Task(again, seed + n, required=False) for n in range(len(self.team))])
+            best = self.whole([Task(again, seed + n, required=False, cpu=self.cpu) for n in range(len(self.team))])
         return best
 
     def _first(self, seed: int) -> Sequences | None:
         seconds = max(0.6, min(0.12 * self.left(), 0.002 * len(self.problem.orders)))
-        tasks = [Task(seconds, seed + n, penalty=LOW_PENALTY if n % 2 else None) for n in range(len(self.team))]
+        tasks = [Task(seconds, seed + n, factor=FACTORS[n % 2], cpu=self.cpu) for n in range(len(self.team))]
         best = self.whole(tasks)
         if best is None:
-            best = self.whole([Task(seconds, seed + n, required=False) for n in range(len(self.team))])
+            best = self.whole([Task(seconds, seed + n, required=False, cpu=self.cpu) for n in range(len(self.team))])
         return best
 
     # --- parts
@@ -174,7 +185,7 @@ class _Core:
         fleets = self._share_vehicles(parts)
         share = max(0.3, min(0.25 * self.left() * len(self.team) / len(parts), 3.0))
         queue = [
-            Task(share, seed + n, tuple(self.ids[i] for i in part), tuple(fleet))
+            Task(share, seed + n, tuple(self.ids[i] for i in part), tuple(fleet), cpu=self.cpu)
             for n, (part, fleet) in enumerate(zip(parts, fleets, strict=True))
             if fleet
         ]
@@ -188,7 +199,7 @@ class _Core:
                 if answer.sequences is not None:
                     self.routes.update(answer.sequences)
                 elif task is not None and task.required and self.left() > share:
-                    queue.append(Task(share, task.seed, task.orders, task.vehicles, required=False))
+                    queue.append(Task(share, task.seed, task.orders, task.vehicles, required=False, cpu=self.cpu))
 
     def _cut(self, members: list[int]) -> list[list[int]]:
         """Cut in halves between the two orders that are farthest apart, until parts have at most ``2 PART`` orders."""
@@ -248,7 +259,8 @@ class _Core:
             tuple(orders),
             (*vehicles, *spare),
             {one: self.routes[one] for one in vehicles},
-            penalty=LOW_PENALTY if self.chance.random() < 0.5 else None,
+            factor=self.chance.choice(FACTORS),
+            cpu=self.cpu,
         )
         worker.give(task, (*vehicles, *spare))
 

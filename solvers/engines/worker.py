@@ -7,6 +7,7 @@ from outside, answers both. Matrices reach it as files mapped into memory, so th
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import tempfile
 import threading
@@ -30,7 +31,8 @@ GRACE_S = 1.5
 class Task:
     """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
 
-    ``penalty``: PyVRP's first price of a unit of time warp or overload; ``None``: PyVRP's own, which is high.
+    ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``). ``cpu``: ``seconds`` are
+    the process's own processor seconds.
     """
 
     seconds: float
@@ -38,9 +40,10 @@ class Task:
     orders: tuple[str, ...] | None = None
     vehicles: tuple[str, ...] | None = None
     initial: Sequences | None = None
-    penalty: float | None = None
+    factor: float = 5.0
     iterations: int | None = None
     required: bool = True
+    cpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,8 +167,17 @@ class Worker:
         # a process that has just been started imports and reads first; large problems take seconds to compile
         slow = (8.0 if self.fresh and not self.shared.forks else 0.0) + 0.003 * size
         self.fresh = False
-        self.due = time.monotonic() + task.seconds + GRACE_S + slow if task.iterations is None else float("inf")
+        endless = task.iterations is not None or task.cpu
+        self.due = float("inf") if endless else time.monotonic() + task.seconds + GRACE_S + slow
         self.connection.send(task)
+
+    def cpu_s(self) -> float:
+        """Processor seconds that the process has used."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def answer(self) -> Answer:
         """The answer that is waiting; an empty one where the process died."""
@@ -199,7 +211,7 @@ def _serve(connection: Connection, message: Mapping[str, Any]) -> None:
             task: Task = connection.recv()
         except EOFError:
             return
-        started = time.perf_counter()
+        started = time.process_time() if task.cpu else time.perf_counter()
         try:
             answer = _solve(problem, by_order, by_vehicle, whole, task, started)
         except Exception as error:
@@ -253,6 +265,7 @@ def _solve(
     started: float,
 ) -> Answer:
     from solvers.engines.compile import compile_problem, sequences_of, solution_of
+    from solvers.engines.ils import money, run
     from solvers.evaluator import Evaluator
 
     if task.orders is None or task.vehicles is None:
@@ -264,49 +277,19 @@ def _solve(
         evaluator = Evaluator(part_of(problem, by_order, by_vehicle, task.orders, task.vehicles))
         compiled = compile_problem(evaluator, required=task.required)
     initial = solution_of(compiled, evaluator, task.initial) if task.initial else None
-    seconds = max(0.0, task.seconds - (time.perf_counter() - started))
-    best, cost = run(compiled.data, seconds, task.seed, initial, task.penalty, task.iterations)
+    spent = (time.process_time() if task.cpu else time.perf_counter()) - started
+    seconds = max(0.0, task.seconds - spent)
+    best, cost = run(
+        compiled.data,
+        seconds,
+        task.seed,
+        initial,
+        factor=task.factor,
+        iterations=task.iterations,
+        cpu=task.cpu,
+    )
     if not best.is_feasible():
         return Answer(None, float("inf"))
     if initial is not None and initial.is_feasible() and cost >= money(initial):
         return Answer(None, cost / compiled.scale)
     return Answer(sequences_of(compiled, best), cost / compiled.scale)
-
-
-def money(solution: Any) -> int:
-    """PyVRP's objective of a feasible solution."""
-    return int(
-        solution.distance_cost()
-        + solution.duration_cost()
-        + solution.fixed_vehicle_cost()
-        + solution.uncollected_prizes()
-    )
-
-
-def run(
-    data: Any, seconds: float, seed: int, initial: Any, penalty: float | None, iterations: int | None
-) -> tuple[Any, int]:
-    """PyVRP's iterated local search with a first penalty of our choice; the best solution and its cost."""
-    from pyvrp import IteratedLocalSearch, PenaltyManager, RandomNumberGenerator, Solution, SolveParams
-    from pyvrp.search import LocalSearch, PerturbationManager, compute_neighbours
-    from pyvrp.stop import MaxIterations, MaxRuntime
-
-    begun = time.perf_counter()
-    params = SolveParams()
-    generator = RandomNumberGenerator(seed=seed)
-    neighbours = compute_neighbours(data, params.neighbourhood)
-    search = LocalSearch(data, generator, neighbours, PerturbationManager(params.perturbation))
-    for operator in params.operators:
-        if operator.supports(data):
-            search.add_operator(operator(data))
-    prices = params.penalty.midpoint_penalties(data)
-    if penalty is not None:
-        prices = ([penalty] * data.num_load_dimensions, penalty, penalty)
-    manager = PenaltyManager(prices, params.penalty)
-    if initial is None:
-        random = Solution.make_random(data, generator)
-        initial = search(random, manager.max_cost_evaluator(), exhaustive=True)
-    left = seconds - (time.perf_counter() - begun)
-    stop = MaxIterations(iterations) if iterations is not None else MaxRuntime(max(0.0, left))
-    result = IteratedLocalSearch(data, manager, search, initial, params.ils).run(stop, False, False)
-    return result.best, money(result.best)
