@@ -19,17 +19,26 @@ from typing import Any
 import numpy as np
 
 from solvers.engines import RELOAD, Sequences
+from solvers.engines.master import Pool, recombine
 from solvers.engines.state import kind_of
-from solvers.engines.worker import SharedProblem, Task, Worker
+from solvers.engines.worker import Answer, SharedProblem, Task, Worker
 from solvers.evaluator import Evaluator
 from solvers.problem import PlanningProblem
 
 PART = 250
 """Stops of a part."""
+LONG = 125
+"""Stops a route above which parts of few routes are too few."""
 WHOLE = 250
 """Problems up to this size are searched whole."""
 LARGE = 2_500
 """Above, even the first plan is made in parts."""
+ROUNDS = (0.45, 0.6, 1.0)
+"""Share of the time left that each round of a search of the whole takes."""
+SHORT_S = 6.0
+"""With less time there is one round."""
+MASTER_S, MASTER_SHARE = 3.0, 0.05
+"""Seconds of the master, at most, and their share of the whole time."""
 SPARE = 2
 """Unused vehicles of each kind that a part may use besides its own."""
 FACTORS = (5.0, 20.0)
@@ -92,6 +101,8 @@ class _Core:
         self.at = np.array([order.location for order in problem.orders])
         self.busy: set[str] = set()
         self.visited: dict[str, int] = {}
+        # the master knows no rules over the whole plan
+        self.pool = Pool(self.evaluator) if not self.evaluator.rules.plan else None
         self.kinds: dict[tuple[object, ...], list[str]] = {}
         for vehicle in problem.vehicles:
             self.kinds.setdefault(kind_of(vehicle), []).append(vehicle.vehicle_id)
@@ -116,6 +127,7 @@ class _Core:
                 answer = worker.answer()
                 if answer.error:
                     self.say(f"PyVRP: {answer.error}")
+                self._remember(answer)
                 if answer.sequences is not None and answer.cost < cost:
                     best, cost = answer.sequences, answer.cost
         return best
@@ -126,7 +138,7 @@ class _Core:
         ready = wait_for(list(given), timeout=patience)
         now = time.monotonic()
         for worker in given.values():
-            late = now > worker.due or self.left() < -1.2
+            late = now > worker.due or self.left() < -0.6
             if worker.connection not in ready and worker.task is not None and late:
                 if worker.task.iterations is not None and now <= worker.due:
                     continue
@@ -137,7 +149,7 @@ class _Core:
     def run(self, seed: int, initial: Sequences | None) -> Sequences | None:
         """Search until the deadline."""
         size = len(self.problem.orders)
-        if size <= WHOLE or self._stops_a_route(initial) > PART / 3:
+        if size <= WHOLE or self._stops_a_route(initial) > LONG:
             return self._portfolio(seed, initial)
         if initial:
             self.routes = dict(initial)
@@ -148,20 +160,50 @@ class _Core:
             self.routes = first
         else:
             self._first_in_parts(seed)
-        if self._stops_a_route(self.routes) > PART / 3:
+        if self._stops_a_route(self.routes) > LONG:
             return self._portfolio(seed, self.routes)
-        self._improve_parts()
-        return self.routes
+        self._improve_parts(0.5 * self.left())
+        self.routes = self._recombined(self.routes) or self.routes
+        self._improve_parts(min(MASTER_S, MASTER_SHARE * self.seconds))
+        return self._recombined(self.routes)
 
     def _stops_a_route(self, routes: Sequences | None) -> float:
         return sum(map(len, routes.values())) / len(routes) if routes else 0.0
 
+    def _remember(self, answer: Answer) -> None:
+        if self.pool is not None:
+            for one in (*answer.trail, answer.sequences):
+                self.pool.add(one or {})
+
+    def _recombined(self, best: Sequences | None) -> Sequences | None:
+        """The best plan of all routes found so far, by the master."""
+        if self.pool is None or best is None:
+            return best
+        self.pool.add(best)
+        before = self.pool.cost(best)
+        seconds = min(MASTER_S, MASTER_SHARE * self.seconds, self.left() - 0.1)
+        found = recombine(self.pool, best, seconds=seconds, workers=len(self.team), seed=0)
+        if found is not best and before is not None:
+            self.say(f"master: {before} to {self.pool.cost(found)} from {len(self.pool.routes)} routes")
+        return found
+
     def _portfolio(self, seed: int, initial: Sequences | None) -> Sequences | None:
-        seconds = max(0.1, self.left() - 0.05)
-        tasks = [
-            Task(seconds, seed + n, initial=initial, factor=FACTORS[n % 2], cpu=self.cpu) for n in range(len(self.team))
-        ]
-        best = self.whole(tasks)
+        """Searches of the whole in rounds, each from the best of the last and what the master makes of all routes."""
+        rounds = ROUNDS if self.seconds >= SHORT_S else ROUNDS[-1:]
+        best = initial
+        for number, share in enumerate(rounds):
+            reserve = 0.05 + min(MASTER_S, MASTER_SHARE * self.seconds)
+            seconds = max(0.1, share * (self.left() - reserve))
+            found = self.whole(
+                [
+                    Task(seconds, seed + 100 * number + n, initial=best, factor=FACTORS[n % 2], cpu=self.cpu)
+                    for n in range(len(self.team))
+                ]
+            )
+            if found is None and best is None:
+                break
+            best = self._recombined(found or best)
+            self.say(f"round {number + 1} of {len(rounds)} over")
         if best is None and self.left() > -0.5:
             # some required order cannot be served: now it may be left, for its penalty
             again = max(0.5, self.left())
@@ -228,12 +270,13 @@ class _Core:
                 start = end
         return fleets
 
-    def _improve_parts(self) -> None:
+    def _improve_parts(self, reserve: float) -> None:
+        """Parts until ``reserve`` seconds are left."""
         share = self._share_s()
-        while self.left() > 0.15 or any(worker.task for worker in self.team):
+        while self.left() > 0.15 + reserve or any(worker.task for worker in self.team):
             for number, worker in enumerate(self.team):
-                if worker.task is None and self.left() > 0.15:
-                    self._give_part(worker, min(share, self.left() - 0.05), number)
+                if worker.task is None and self.left() > 0.15 + reserve:
+                    self._give_part(worker, min(share, self.left() - reserve - 0.05), number)
             if not any(worker.task for worker in self.team):
                 return
             for worker in self._answering():
@@ -276,6 +319,7 @@ class _Core:
         task = worker.task
         answer = worker.answer()
         self.busy -= set(vehicles)
+        self._remember(answer)
         if answer.sequences is None or task is None:
             return
         for one in vehicles:

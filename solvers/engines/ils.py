@@ -10,6 +10,7 @@ what a leg costs, they move every 100 iterations, and the history is as long as 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ SHORTEST_HISTORY, LONGEST_HISTORY = 20, 300
 HIGHEST = 1e9
 LOWEST = 0.01
 BETWEEN_UPDATES = 100
+NEIGHBOURS, PERTURBATIONS = 30, 15
+"""Fewer than PyVRP's 50 and 25: more than twice the iterations in the same time."""
 
 
 def run(
@@ -34,6 +37,7 @@ def run(
     factor: float = 5.0,
     iterations: int | None = None,
     cpu: bool = False,
+    on_best: Callable[[Any], object] | None = None,
 ) -> tuple[Any, int]:
     """Search; the best solution and its cost.
 
@@ -43,6 +47,8 @@ def run(
         How many times a leg's price one typical overload or lateness costs at first.
     cpu
         Whether ``seconds`` are this process's processor seconds.
+    on_best
+        Told every new best solution.
     """
     from pyvrp import (
         IteratedLocalSearch,
@@ -53,16 +59,22 @@ def run(
         Solution,
         SolveParams,
     )
-    from pyvrp.search import LocalSearch, PerturbationManager, compute_neighbours
+    from pyvrp.search import (
+        LocalSearch,
+        NeighbourhoodParams,
+        PerturbationManager,
+        PerturbationParams,
+        compute_neighbours,
+    )
     from pyvrp.stop import MaxIterations
 
     clock = time.process_time if cpu else time.perf_counter
     deadline = clock() + seconds
     params = SolveParams()
     generator = RandomNumberGenerator(seed=seed)
-    search = LocalSearch(
-        data, generator, compute_neighbours(data, params.neighbourhood), PerturbationManager(params.perturbation)
-    )
+    neighbours = compute_neighbours(data, NeighbourhoodParams(num_neighbours=NEIGHBOURS))
+    perturbation = PerturbationManager(PerturbationParams(max_perturbations=PERTURBATIONS))
+    search = LocalSearch(data, generator, neighbours, perturbation)
     for operator in params.operators:
         if operator.supports(data):
             search.add_operator(operator(data))
@@ -73,7 +85,10 @@ def run(
         strict = PenaltyManager(([20 * one for one in loads], 20 * lateness, 20 * distance), penalties)
         initial = search(Solution.make_random(data, generator), strict.cost_evaluator(), exhaustive=True)
     length = history_length(seconds, data.num_clients + 2 * data.num_shipments, iterations)
-    algorithm = IteratedLocalSearch(data, manager, search, initial, IteratedLocalSearchParams(history_length=length))
+    settings = IteratedLocalSearchParams(history_length=length)
+    if on_best is not None:
+        settings.callbacks.on_best = on_best
+    algorithm = IteratedLocalSearch(data, manager, search, initial, settings)
     stop: Any = MaxIterations(iterations) if iterations is not None else lambda _: clock() >= deadline
     result = algorithm.run(stop, False, False)
     return result.best, money(result.best)

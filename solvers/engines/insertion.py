@@ -12,6 +12,10 @@ from solvers.evaluator import Evaluator
 from solvers.problem import Order, PlanningProblem
 
 
+INSERTION_GRACE_S = 0.5
+"""How much longer the first insertion may take: an order inserted late is better than one left open."""
+
+
 def hardest_first(orders: Sequence[Order]) -> list[Order]:
     """Orders that few vehicles may serve, then those with narrow windows, come first."""
 
@@ -39,7 +43,7 @@ def improve(
     """
     state = State(evaluator or Evaluator(problem))
     state.take_over(initial)
-    state.insert_open(hardest_first(state.waiting()))
+    state.insert_open(hardest_first(state.waiting()), deadline + INSERTION_GRACE_S)
     state.drop_hard_excess()
     chance = random.Random(seed)
     best_cost = state.cost()

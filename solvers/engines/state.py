@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -291,9 +292,14 @@ class State:
 
     # --- insertion
 
-    def insert_open(self, sequence: Sequence[Order]) -> None:
-        """Insert each order of ``sequence`` at its cheapest place, unless leaving it costs less."""
+    def insert_open(self, sequence: Sequence[Order], deadline: float = float("inf")) -> None:
+        """Insert each order of ``sequence`` at its cheapest place, unless leaving it costs less.
+
+        What ``deadline`` (of ``time.monotonic``) comes before stays open.
+        """
         for order in sequence:
+            if time.monotonic() > deadline:
+                return
             best = self.best_insertion(order)
             if best is not None and best.delta <= self._worth(order):
                 self.set_tour(best.tour, best.stops, best.found)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -23,6 +24,8 @@ import numpy as np
 from solvers.engines import Sequences
 from solvers.problem import Order, PlanningProblem, Rule, Travel, Vehicle
 
+TRAIL = 10
+"""Earlier best plans that an answer brings along."""
 GRACE_S = 1.5
 """How much longer than its time a task may take before its process is killed."""
 
@@ -50,12 +53,13 @@ class Task:
 class Answer:
     """``sequences`` is None where nothing feasible, or nothing better than ``initial``, was found.
 
-    ``error``: what went wrong in the process, in one line.
+    ``error``: what went wrong in the process, in one line. ``trail``: earlier best plans, whose routes may serve again.
     """
 
     sequences: Sequences | None
     cost: float
     error: str = ""
+    trail: tuple[Sequences, ...] = ()
 
 
 class SharedProblem:
@@ -279,6 +283,7 @@ def _solve(
     initial = solution_of(compiled, evaluator, task.initial) if task.initial else None
     spent = (time.process_time() if task.cpu else time.perf_counter()) - started
     seconds = max(0.0, task.seconds - spent)
+    trail: deque[Any] = deque(maxlen=TRAIL)
     best, cost = run(
         compiled.data,
         seconds,
@@ -287,9 +292,11 @@ def _solve(
         factor=task.factor,
         iterations=task.iterations,
         cpu=task.cpu,
+        on_best=trail.append,
     )
+    earlier = tuple(sequences_of(compiled, one) for one in trail if one.is_feasible())
     if not best.is_feasible():
         return Answer(None, float("inf"))
     if initial is not None and initial.is_feasible() and cost >= money(initial):
-        return Answer(None, cost / compiled.scale)
-    return Answer(sequences_of(compiled, best), cost / compiled.scale)
+        return Answer(None, cost / compiled.scale, trail=earlier)
+    return Answer(sequences_of(compiled, best), cost / compiled.scale, trail=earlier)
