@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from solvers.engines import RELOAD, Sequences
@@ -27,12 +28,25 @@ def _ids(route: Route) -> list[str]:
     return ids
 
 
-def explain(problem: PlanningProblem, plan: Plan, evaluator: Evaluator | None = None) -> tuple[Unserved, ...]:
-    """The unserved orders of ``plan`` with their binding rule, each rule tried on all vehicles."""
+def explain(
+    problem: PlanningProblem, plan: Plan, evaluator: Evaluator | None = None, deadline: float = float("inf")
+) -> tuple[Unserved, ...]:
+    """The unserved orders of ``plan`` with their binding rule, each rule tried on all vehicles.
+
+    What is not examined by ``deadline`` (of ``time.monotonic``) is said to be left out by choice of the search.
+    """
     evaluator = evaluator or Evaluator(problem)
     state = State(evaluator)
     state.take_over(sequences_of(plan))
-    return tuple(_reason(state, evaluator.orders[one.order_id]) for one in plan.unserved)
+    return tuple(
+        _reason(state, evaluator.orders[one.order_id]) if time.monotonic() < deadline else _left_out(one)
+        for one in plan.unserved
+    )
+
+
+def _left_out(one: Unserved) -> Unserved:
+    words = f"leaving it costs {one.penalty_minor}; the search found no cheaper plan that serves it"
+    return Unserved(one.order_id, "left_out", words, one.penalty_minor)
 
 
 def _reason(state: State, order: Order) -> Unserved:  # noqa: PLR0911 - one return a reason

@@ -14,6 +14,8 @@ from solvers.families import native
 from solvers.plan import Plan, Unserved
 from solvers.problem import Order, PlanningProblem
 
+REASONS_S = 1.0
+"""How long after the search reasons are looked for."""
 Progress = Callable[[str], None]
 
 
@@ -61,6 +63,7 @@ def plan(
         seed=settings.seed,
         solver_s=time.monotonic() - started,
         evaluator=evaluator,
+        deadline=started + settings.seconds + REASONS_S if settings.iterations is None else float("inf"),
     )
 
 
@@ -133,6 +136,7 @@ def assemble(
     solver_s: float,
     evaluator: Evaluator | None = None,
     reasons: bool = True,
+    deadline: float = float("inf"),
 ) -> Plan:
     """Exact times, prices and reasons for sequences; a sequence that breaks a rule is not accepted.
 
@@ -168,7 +172,7 @@ def assemble(
         solver_s=solver_s,
         rule_minor=plan_rules + sum(found.rule_minor for found in found_all),
     )
-    return replace(draft, unserved=explain(problem, draft, evaluator)) if reasons and left else draft
+    return replace(draft, unserved=explain(problem, draft, evaluator, deadline)) if reasons and left else draft
 
 
 def _penalty(problem: PlanningProblem, served: set[str]) -> int:

@@ -11,7 +11,6 @@ from solvers.engines.state import State
 from solvers.evaluator import Evaluator
 from solvers.problem import Order, PlanningProblem
 
-
 INSERTION_GRACE_S = 0.5
 """How much longer the first insertion may take: an order inserted late is better than one left open."""
 
