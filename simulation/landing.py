@@ -13,7 +13,7 @@ import pandas as pd
 
 from domain.errors import InputError
 from simulation.city import City
-from simulation.oracle import DayScore, day_score
+from simulation.oracle import DayScore, OracleShare, day_score, share_of_oracle
 from simulation.reference import Tables
 from simulation.schema import Scenario
 
@@ -47,13 +47,14 @@ def write_landing(
 
 @dataclass(frozen=True)
 class Simulated:
-    """What one simulated day came to; money in minor units."""
+    """What one simulated day came to; money in minor units. ``oracle`` only where truth is kept."""
 
     day: date
     orders: int
     events: int
     invoiced_minor: int
     score: DayScore
+    oracle: OracleShare | None
 
 
 def simulate(
@@ -112,7 +113,9 @@ def _one_day(city: City, out: Path, truth: Path | None, positions_s: int | None,
         events = pd.concat([events, played.positions(positions_s)]).sort_values("ingest_time", kind="stable")
     tables = {**city.day_before(day), "delivery_events": events, "invoices": played.invoices}
     write_tables(out, day.isoformat(), tables)
+    oracle = None
     if truth is not None:
         played.truth.write(truth, day.isoformat())
+        oracle = share_of_oracle(played.truth.frames["orders"])
     invoiced = int(played.invoices["amount_minor"].sum())
-    return Simulated(day, len(tables["orders"]), len(events), invoiced, day_score(played))
+    return Simulated(day, len(tables["orders"]), len(events), invoiced, day_score(played), oracle)

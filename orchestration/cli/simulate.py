@@ -59,6 +59,7 @@ def command(
         sum(getattr(one.score, name) for one in played) for name in ("stops", "failed", "late", "visited")
     )
     count = sum(one.orders for one in played)
+    known = [one.oracle for one in played if one.oracle is not None]
     result = {
         "scenario": scenario,
         "seed": law.seed,
@@ -67,6 +68,9 @@ def command(
         "orders": count,
         "events": sum(one.events for one in played),
         "failed_share": round(failed / max(1, stops), 4),
+        "failed_share_of_a_door_oracle": round(sum(one.failed_oracle for one in known) / max(1, stops), 4)
+        if known
+        else None,
         "late_share": round(late / max(1, visited), 4),
         "invoiced_minor": sum(one.invoiced_minor for one in played),
         "currency": law.currency,

@@ -1,9 +1,12 @@
 """The default world has the figures it is calibrated to (docs/simulation.md names their sources)."""
 
+from datetime import date, timedelta
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from simulation import load_scenario
+from simulation import City, load_scenario
 from simulation.realism.compare import attempts_figures, legs_figures, stops_figures, trips_figures, windows_figures
 from simulation.realism.played import densely_visited, play_rows
 
@@ -63,3 +66,14 @@ def test_speed_falls_through_the_day_as_sendys(rows):
 
 def test_lateness_is_a_few_in_a_hundred(rows):
     assert 0.01 < windows_figures(rows["windows"])["late"] < 0.07  # LaDe: 1.4 %, with two-hour windows
+
+
+def test_the_evening_is_harder_as_changshus_last_slots():
+    city = City(load_scenario())
+    days = [date(2026, 3, 2) + timedelta(days=number) for number in range(10)]
+    truth = pd.concat([city.play_day(day, city.baseline_plan(day)).truth.frames["orders"] for day in days])
+    noon, evening = (
+        truth[[f"truth_fails_at_{hour}" for hour in hours]].mean().mean() for hours in ((11, 12), (18, 19))
+    )
+    assert noon == pytest.approx(0.04, abs=0.012)  # Changshu: 3.5 to 4 %
+    assert evening == pytest.approx(0.115, abs=0.035)  # Changshu: 9 to 11 %

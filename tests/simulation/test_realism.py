@@ -109,10 +109,12 @@ def invoke(*arguments: str):
     return CliRunner().invoke(command, list(arguments))
 
 
-def test_simulate_writes_tables_and_truth_apart(tmp_path):
+def test_simulate_writes_tables_and_truth_apart(tmp_path, capfd):
     out = tmp_path / "lake"
     done = invoke("--days", "2", "--orders", "60", "--out", str(out), "--json", "--start", "2026-05-04")
     assert done.exit_code == 0, done.output
+    result = json.loads(capfd.readouterr().out)  # --json writes to the descriptor itself
+    assert 0 <= result["failed_share_of_a_door_oracle"] <= result["failed_share"] < 0.2
     orders = pd.read_parquet(out / "orders" / "2026-05-05.parquet")
     assert len(orders) > 20
     assert {path.name for path in out.iterdir()} >= {
