@@ -6,6 +6,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Speed is never asserted in tests: a busy machine must not turn a property red. CI draws the same examples every time.
+settings.register_profile("fivefold", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("fivefold")
 
 
 @pytest.hookimpl(tryfirst=True)
