@@ -7,13 +7,12 @@ kept here, outside the lake, so that it can be erased.
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
+from orchestration.messaging.sqlite import SqliteStore
 from orchestration.messaging.store import from_us, to_us
 
 SCHEMA = """
@@ -45,45 +44,22 @@ class Answer:
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
-class AnswerStore:
+class AnswerStore(SqliteStore):
     """Answers of a workspace."""
 
     def __init__(self, home: Path) -> None:
-        folder = home / "personal"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / "answers.sqlite"
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._database = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
-        self._database.row_factory = sqlite3.Row
-        for pragma in ("secure_delete = on", "journal_mode = wal", "synchronous = full"):
-            self._database.execute(f"pragma {pragma}")
-        self._database.execute(SCHEMA)
-
-    def __enter__(self) -> AnswerStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        super().__init__(home / "personal" / "answers.sqlite", SCHEMA, private=True)
 
     def add(self, answer: Answer) -> tuple[bool, Answer]:
         """Write an answer unless another came first to the same page; True and it, or False and the one that did.
 
         Of two answers at once from one page the first holds: the second sees what became of it and may answer anew.
         """
-        self._database.execute("begin immediate")
-        try:
+        with self._transaction() as database:
             newest = self.newest(answer.source, answer.order_id)
-            seen = newest.answer_id if newest else ""
-            if answer.basis != seen:
-                self._database.execute("rollback")
+            if answer.basis != (newest.answer_id if newest else ""):
                 return (newest is not None and newest.answer_id == answer.answer_id), newest or answer
-            self._database.execute(
+            database.execute(
                 "insert into answer values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     answer.answer_id,
@@ -97,11 +73,6 @@ class AnswerStore:
                     to_us(answer.event_time.astimezone(UTC)),
                 ),
             )
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
         return True, answer
 
     def newest(self, source: str, order_id: str) -> Answer | None:
@@ -127,8 +98,7 @@ class AnswerStore:
             "update answer set note = '', customer_id = 'forgotten' where source = ? and customer_id = ?",
             (source, customer_id),
         ).rowcount
-        self._database.execute("pragma wal_checkpoint(truncate)")
-        self._database.execute("vacuum")
+        self._shred()
         return count
 
 

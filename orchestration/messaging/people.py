@@ -6,14 +6,12 @@ erasable may not enter it. Everything else knows a customer by a pseudonym.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import TracebackType
 
 from domain.errors import InputError
+from orchestration.messaging.sqlite import SqliteStore
 
 SCHEMA = """
 create table if not exists person (
@@ -54,44 +52,20 @@ class Person:
 COLUMNS = tuple(one.name for one in fields(Person))
 
 
-class PeopleStore:
+class PeopleStore(SqliteStore):
     """The one table of personal data of a workspace."""
 
     def __init__(self, home: Path) -> None:
-        folder = home / "personal"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / "people.sqlite"
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._database = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
-        self._database.row_factory = sqlite3.Row
-        self._database.execute("pragma secure_delete = on")
-        self._database.execute(SCHEMA)
-
-    def __enter__(self) -> PeopleStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        super().__init__(home / "personal" / "people.sqlite", SCHEMA, private=True)
 
     def add(self, people: Iterable[Person]) -> None:
         """Add people or overwrite what is known of them, in one transaction."""
         places = ", ".join("?" * len(COLUMNS))
-        self._database.execute("begin immediate")
-        try:
-            self._database.executemany(
+        with self._transaction() as database:
+            database.executemany(
                 f"insert or replace into person ({', '.join(COLUMNS)}) values ({places})",
                 [tuple(getattr(one, name) for name in COLUMNS) for one in people],
             )
-        except BaseException:
-            self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
 
     def get(self, source: str, customer_id: str) -> Person | None:
         """What is known of a customer."""
@@ -116,5 +90,5 @@ class PeopleStore:
         gone = self._database.execute(
             "delete from person where source = ? and customer_id = ?", (source, customer_id)
         ).rowcount
-        self._database.execute("vacuum")
+        self._shred()
         return gone > 0

@@ -11,12 +11,10 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from domain.errors import InputError
@@ -31,6 +29,7 @@ from operations.outbox import (
     fall_back,
     settle,
 )
+from orchestration.messaging.sqlite import SqliteStore
 
 SCHEMA = """
 create table if not exists message (
@@ -53,7 +52,6 @@ create index if not exists decision_waiting on decision (in_lake) where in_lake 
 """
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-BUSY_S = 30.0
 
 
 def to_us(moment: datetime) -> int:
@@ -83,50 +81,23 @@ class Kept:
     delivery: Delivery
 
 
-class OutboxStore:
+class OutboxStore(SqliteStore):
     """The outbox of a workspace. One instance per thread or process; many may work on one folder at once."""
 
     def __init__(self, folder: Path | str, policy: RetryPolicy | None = None) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.policy = policy or RetryPolicy()
-        self._database = sqlite3.connect(
-            self.folder / "outbox.sqlite", timeout=BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        self._database.row_factory = sqlite3.Row
-        self._database.execute("pragma journal_mode = wal")
-        self._database.execute("pragma synchronous = full")
-        with self._transaction():
-            for statement in SCHEMA.split(";"):
-                self._database.execute(statement)
+        super().__init__(self.folder / "outbox.sqlite", SCHEMA)
         self.worker = uuid.uuid4().hex
         self._lock_file: IO[str] | None = None
 
-    def __enter__(self) -> OutboxStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the database and give up this worker's identity."""
-        self._database.close()
+        super().close()
         if self._lock_file:
             Path(self._lock_file.name).unlink(missing_ok=True)
             self._lock_file.close()
             self._lock_file = None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._database.execute("begin immediate")
-        try:
-            yield self._database
-        except BaseException:
-            self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
 
     # recording
 
@@ -326,8 +297,7 @@ class OutboxStore:
                     (redacted.recipient, json.dumps(content, default=_plain), row["key"]),
                 )
                 count += 1
-        self._database.execute("pragma wal_checkpoint(truncate)")
-        self._database.execute("vacuum")
+        self._shred()
         return count
 
     # decisions on their way to the lake

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 from operations.answers import Tracked
+from orchestration.messaging.sqlite import SqliteStore
 from orchestration.messaging.store import from_us, to_us
 
 SCHEMA = """
@@ -20,35 +19,15 @@ create table if not exists tracked (
 """
 
 
-class TrackingStore:
+class TrackingStore(SqliteStore):
     """Orders as their pages show them; the newest ``updated_at`` holds."""
 
     def __init__(self, home: Path) -> None:
-        folder = home / "service"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(
-            folder / "tracking.sqlite", timeout=30.0, isolation_level=None, check_same_thread=False
-        )
-        self._database.row_factory = sqlite3.Row
-        self._database.execute("pragma journal_mode = wal")
-        self._database.execute(SCHEMA)
-
-    def __enter__(self) -> TrackingStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        super().__init__(home / "service" / "tracking.sqlite", SCHEMA)
 
     def put(self, orders: Iterable[Tracked], now: datetime) -> None:
         """Refresh orders in one transaction; what is older than what is there changes nothing."""
-        self._database.execute("begin immediate")
-        try:
+        with self._transaction() as database:
             for one in orders:
                 moment = one.updated_at or now
                 content = {
@@ -60,16 +39,12 @@ class TrackingStore:
                     "courier_m": one.courier_m,
                     "timezone": one.timezone,
                 }
-                self._database.execute(
+                database.execute(
                     "insert into tracked values (?, ?, ?, ?, ?) on conflict (source, order_id) do update set "
                     "status = excluded.status, content = excluded.content, updated_at = excluded.updated_at "
                     "where excluded.updated_at >= tracked.updated_at",
                     (one.source, one.order_id, one.status, json.dumps(content), to_us(moment.astimezone(UTC))),
                 )
-        except BaseException:
-            self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
 
     def get(self, source: str, order_id: str) -> Tracked | None:
         """What is known of an order."""

@@ -188,6 +188,30 @@ def test_yesterdays_holdout_teaches_todays_efficacy(home):
         assert sum(_spent(lake, "demo", DAY + timedelta(days=1)).taken.values()) == len(assigned)
 
 
+def test_the_command_acts_takes_answers_in_and_publishes_the_pages(home, capfd):
+    from orchestration.messaging.answers import Answer, AnswerStore
+    from orchestration.service.tracking import TrackingStore
+
+    with AnswerStore(home) as answers:
+        answers.add(Answer("demo", "o01", "c01", "reschedule", "20300305T09-13", "", "", CUT_OFF))
+        answers.add(Answer("demo", "o02", "c02", "safe_place", "note", "in the shed", "", CUT_OFF))
+    runner = CliRunner()
+    found = []
+    for _ in range(2):
+        capfd.readouterr()
+        runner.invoke(main, ["--home", str(home), "act", "demo", DAY.isoformat(), "--json"])
+        found.append(json.loads(capfd.readouterr().out))
+    assert (found[0]["messages"], found[0]["answers_taken_in"]) == (40, 2)
+    assert (found[1]["new_messages"], found[1]["answers_taken_in"]) == (0, 0)
+    events = query(home, "select * from raw.delivery_events where file_id = 'customer-answers' order by order_id")
+    assert events["event_type"].tolist() == ["rescheduled", "order_changed"]
+    assert "shed" not in events.to_json(), "words of customers stay outside the lake"
+    with TrackingStore(home) as tracking:
+        page = tracking.get("demo", "o00")
+    assert page.needs == {"age_check"}
+    assert page.promise == (NOON, NOON + timedelta(hours=2))
+
+
 def test_a_date_without_a_plan_says_so(home):
     why = pytest.raises(InputError, match="has no plan of 2030-03-09; make one")
     with Lake.open(home) as lake, OutboxStore(home / "outbox") as store, why:
