@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime, time
 from typing import Any
 
@@ -15,6 +16,7 @@ from domain.errors import InputError
 from orchestration.planning.inputs import DayInputs
 from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window
 from solvers.families.rows import rule_from_row
+from solvers.plan import Unserved
 from solvers.problem import LARGEST, UNLIMITED, Rule
 from solvers.travel import fit_travel, osrm_matrices
 
@@ -37,25 +39,38 @@ def _setting(name: str, default: int) -> int:
     return int(text)
 
 
+def plannable(day: DayInputs) -> tuple[DayInputs, list[Unserved]]:
+    """The day without the orders that no route can be made for, and those orders with what they lack.
+
+    One order without a position must not cost the night its plan: it is unserved, and says why.
+    """
+    orders = day.orders
+    placeless = orders["lat"].isna() | orders["lon"].isna()
+    depotless = ~placeless & ~orders["depot_id"].isin(set(day.depots["depot_id"]))
+    penalty = _setting("FIVEFOLD_UNSERVED_PENALTY", UNSERVED_PENALTY_MINOR)
+    left = [
+        Unserved(str(order_id), "no_position", "the order has no position; correct its address", penalty)
+        for order_id in orders.loc[placeless, "order_id"]
+    ]
+    left += [
+        Unserved(
+            str(row.order_id), "unknown_depot", f"the order's depot {row.depot_id!r} is not among the depots", penalty
+        )
+        for row in orders[depotless].itertuples()
+    ]
+    return replace(day, orders=orders[~(placeless | depotless)].reset_index(drop=True)), left
+
+
 def build_problem(day: DayInputs) -> PlanningProblem:
     """The planning problem of one source and service date.
 
     Raises:
-        InputError: orders without a position or with an unknown depot, or no depot at all.
+        InputError: there is no depot at all, or a shift names a vehicle that is not known.
     """
     if day.depots.empty:
         raise InputError(f"source {day.source!r} has no depot")
     midnight = pd.Timestamp(datetime.combine(day.service_date, time(), day.timezone))
     depots = day.depots.sort_values("depot_id", ignore_index=True)
-    unknown = day.orders[~day.orders["depot_id"].isin(set(depots["depot_id"]))]
-    if len(unknown):
-        raise InputError(
-            f"order {unknown['order_id'].iloc[0]!r} of {day.service_date} has no known depot "
-            f"({unknown['depot_id'].iloc[0]!r})"
-        )
-    placeless = day.orders[day.orders["lat"].isna() | day.orders["lon"].isna()]
-    if len(placeless):
-        raise InputError(f"order {placeless['order_id'].iloc[0]!r} of {day.service_date} has no position")
     travel = _travel(day, depots)
     return PlanningProblem(
         depots=tuple(Depot(str(one), row) for row, one in enumerate(depots["depot_id"])),

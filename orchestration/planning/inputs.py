@@ -122,6 +122,19 @@ def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | No
     def read(table: tables.Table, where: str = "true", *parameters: object) -> pd.DataFrame:
         return known(lake, table, source, moment, snapshot, where, parameters)
 
+    orders = read(tables.ORDERS, "service_date = ?", service_date)
+    cancelled = lake.query(
+        """
+        select order_id from (
+            select event_id, order_id, event_type, retracted, ingest_time, file_id from raw.delivery_events
+            where source = ? and ingest_time <= ?
+                and order_id in (select order_id from raw.orders where source = ? and service_date = ?)
+            qualify row_number() over (partition by event_id order by ingest_time desc, file_id desc) = 1
+        ) where event_type = 'cancelled' and not retracted
+        """,
+        [source, moment, source, service_date],
+        snapshot=snapshot,
+    )
     predictions = lake.query(
         """
         select * exclude (latest) from (
@@ -139,7 +152,7 @@ def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | No
         lake_snapshot=snapshot,
         timezone=zone,
         depots=read(tables.DEPOTS),
-        orders=read(tables.ORDERS, "service_date = ?", service_date).sort_values("order_id", ignore_index=True),
+        orders=orders[~orders["order_id"].isin(set(cancelled["order_id"]))].sort_values("order_id", ignore_index=True),
         shifts=read(tables.SHIFTS, "service_date = ?", service_date).sort_values("shift_id", ignore_index=True),
         vehicles=read(tables.VEHICLES),
         fleets=read(tables.FLEETS),

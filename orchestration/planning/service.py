@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pandas as pd
 from domain import tables
 from domain.errors import PlanningError
 from orchestration.lake import Lake
-from orchestration.planning.build import build_problem
+from orchestration.planning.build import build_problem, plannable
 from orchestration.planning.inputs import DayInputs, day_inputs
 from solvers import Plan, PlanningProblem, Route, SolveSettings, Violation, plan, verify
 
@@ -74,12 +74,18 @@ def plan_day(
 ) -> PlannedDay:
     """Plan one service date for all depots and fleets of a source, and verify it.
 
-    A day without orders or drivers gives a plan without routes; what is unserved says why.
+    A day without orders or drivers gives a plan without routes; what is unserved says why. Orders that no route can be
+    made for (no position, no known depot) are unserved too; they count with the first depot.
     """
-    inputs = day_inputs(lake, source, service_date, as_of)
+    inputs, left = plannable(day_inputs(lake, source, service_date, as_of))
     problem = build_problem(inputs)
     outcome = plan(problem, SolveSettings(seconds=seconds, seed=seed, iterations=iterations), progress)
     violations = verify(problem, outcome)
+    outcome = replace(
+        outcome,
+        unserved=(*outcome.unserved, *left),
+        penalty_minor=outcome.penalty_minor + sum(one.penalty_minor for one in left),
+    )
     frames = _frames(inputs, problem, outcome, not violations)
     plans = frames[tables.PLANS.qualified_name]
     metadata = {
@@ -130,6 +136,7 @@ def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: b
     kinds = day.fleets.set_index("fleet_id")["kind"].to_dict()
     drivers = {vehicle.vehicle_id: vehicle.driver_id for vehicle in problem.vehicles}
     orders = {order.order_id: order for order in problem.orders}
+    depots = _depots_of(problem, outcome)
 
     def plan_id(depot_id: str) -> str:
         return f"{day.source}-{day.service_date}-{depot_id}"
@@ -180,7 +187,7 @@ def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: b
     unserved = [
         {
             **basis,
-            "plan_id": plan_id(orders[one.order_id].depot_id),
+            "plan_id": plan_id(depots[one.order_id]),
             "order_id": one.order_id,
             "reason": one.reason,
             "explanation": one.explanation,
@@ -202,6 +209,12 @@ def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: b
     }
 
 
+def _depots_of(problem: PlanningProblem, outcome: Plan) -> dict[str, str]:
+    """The depot of each order; of one that is not in the problem, the first."""
+    own = {order.order_id: order.depot_id for order in problem.orders}
+    return {one.order_id: problem.depots[0].depot_id for one in outcome.unserved} | own
+
+
 def _of(table: tables.Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).reindex(columns=list(table.column_names))
 
@@ -211,7 +224,8 @@ def _plan_row(
 ) -> dict[str, Any]:
     routes: list[Route] = [route for route in outcome.routes if route.depot_id == depot_id]
     orders = {order.order_id: order for order in problem.orders}
-    left = [one for one in outcome.unserved if orders[one.order_id].depot_id == depot_id]
+    depots = _depots_of(problem, outcome)
+    left = [one for one in outcome.unserved if depots[one.order_id] == depot_id]
     transport = sum(route.cost_minor for route in routes)
     risk = sum(
         orders[visit.order_id].expected_failure_minor(route.fleet_id) for route in routes for visit in route.visits

@@ -1,0 +1,137 @@
+"""Rows of the lake to a published plan: days that lack something, orders no route can be made for, known trips."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from domain import tables
+from orchestration.lake import Lake
+from orchestration.planning import plan_day, publish, service_dates
+from orchestration.planning.build import _with_known
+from solvers import Travel
+
+DAY = date(2026, 3, 30)
+KNOWN = datetime(2026, 3, 29, 9, tzinfo=UTC)
+BASIS = {"source": "shop", "file_id": "f", "event_time": KNOWN, "ingest_time": KNOWN, "retracted": False}
+MORNING = datetime(2026, 3, 30, 6, tzinfo=UTC)
+
+
+def rows(*values):
+    return pd.DataFrame([{**BASIS, **one} for one in values])
+
+
+def order(order_id, **changes):
+    place = {"depot_id": "d", "lat": 52.01, "lon": 4.9, "service_s": 60, "mass_g": 500, "parcels": 1}
+    return {"order_id": order_id, "service_date": DAY, "kind": "delivery", **place, **changes}
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    with Lake.open(tmp_path) as one:
+        depot = {"depot_id": "d", "lat": 52.0, "lon": 4.9, "timezone": "Europe/Amsterdam"}
+        one.append(tables.DEPOTS, rows(depot))
+        one.append(tables.FLEETS, rows({"fleet_id": "own", "kind": "captive", "control_mode": "routed"}))
+        one.append(tables.VEHICLES, rows({"vehicle_id": "v", "fleet_id": "own", "depot_id": "d"}))
+        price = {"contract_id": "c", "rule_id": "km", "fleet_id": "own", "component": "per_km", "amount_minor": 50}
+        one.append(tables.TARIFF_RULES, rows({**price, "currency": "EUR", "valid_from": date(2026, 1, 1)}))
+        yield one
+
+
+def shift(lake):
+    place = {"shift_id": "s", "service_date": DAY, "depot_id": "d", "fleet_id": "own", "vehicle_id": "v"}
+    lake.append(
+        tables.SHIFTS, rows({**place, "driver_id": "a", "starts_at": MORNING, "ends_at": MORNING + timedelta(hours=8)})
+    )
+
+
+def test_an_order_without_a_position_or_depot_is_unserved_and_the_others_are_planned(lake):
+    shift(lake)
+    wrong = [order("placeless", lat=None), order("elsewhere", depot_id="x")]
+    lake.append(tables.ORDERS, rows(order("fine"), *wrong))
+    planned = plan_day(lake, "shop", DAY, seconds=1)
+    publish(lake, planned)
+    assert planned.verified
+    assert (planned.metadata["served"], planned.metadata["unserved"]) == (1, 2)
+    left = lake.query("select order_id, reason, explanation from plan.unserved_orders order by order_id")
+    assert left["order_id"].tolist() == ["elsewhere", "placeless"]
+    assert left["reason"].tolist() == ["unknown_depot", "no_position"]
+    assert "'x'" in left["explanation"].iloc[0]
+    (plan,) = lake.query("select * from plan.plans").to_dict("records")
+    assert (plan["served"], plan["unserved"]) == (1, 2)
+    assert plan["cost_minor"] == planned.metadata["cost_minor"]
+
+
+def test_an_order_cancelled_before_the_cut_off_is_not_planned_and_one_cancelled_after_it_is(lake):
+    shift(lake)
+    lake.append(tables.ORDERS, rows(order("stays"), order("goes"), order("goes too late")))
+    event = {"service_date": DAY, "event_type": "cancelled"}
+    late = KNOWN + timedelta(days=1)
+    lake.append(
+        tables.DELIVERY_EVENTS,
+        rows(
+            {**event, "event_id": "1", "order_id": "goes"},
+            {**event, "event_id": "2", "order_id": "goes too late", "event_time": late, "ingest_time": late},
+        ),
+    )
+    planned = plan_day(lake, "shop", DAY, seconds=1)
+    stops = planned.frames["plan.plan_stops"]
+    assert set(stops["order_id"]) == {"stays", "goes too late"}
+    assert planned.metadata["unserved"] == 0
+
+
+def test_a_day_without_drivers_leaves_every_order_with_a_reason(lake):
+    lake.append(tables.ORDERS, rows(order("a"), order("b")))
+    planned = plan_day(lake, "shop", DAY, seconds=1)
+    publish(lake, planned)
+    assert planned.verified
+    assert planned.metadata["served"] == 0
+    left = lake.query("select reason, explanation from plan.unserved_orders")
+    assert set(left["reason"]) == {"no_capacity"}
+    assert left["explanation"].str.len().min() > 10
+
+
+def test_an_empty_day_is_a_plan_without_routes(lake):
+    shift(lake)
+    planned = plan_day(lake, "shop", DAY, seconds=1)
+    publish(lake, planned)
+    assert planned.verified
+    assert planned.metadata["served"] == planned.metadata["unserved"] == planned.metadata["cost_minor"] == 0
+    assert lake.query("select count(*) as n from plan.plans")["n"].iloc[0] == 1
+
+
+def test_service_dates_follow_the_newest_version_of_each_order(lake):
+    later = {"ingest_time": KNOWN + timedelta(hours=1), "file_id": "g"}
+    lake.append(tables.ORDERS, rows(order("a"), order("b"), order("c", service_date=date(2026, 3, 31))))
+    lake.append(tables.ORDERS, rows({**order("c", service_date=date(2026, 4, 2)), **later}))
+    assert service_dates(lake, "shop") == [DAY, date(2026, 4, 2)]
+    lake.append(
+        tables.ORDERS,
+        rows(
+            {**order("c", service_date=date(2026, 4, 2)), **later, "retracted": True}
+            | {"ingest_time": KNOWN + timedelta(hours=2)}
+        ),
+    )
+    assert service_dates(lake, "shop") == [DAY]
+
+
+def test_a_trip_that_was_observed_is_taken_as_observed_and_the_others_as_fitted():
+    fitted = Travel(np.full((3, 3), 900), np.full((3, 3), 90))
+    lat, lon = np.array([52.0, 52.1, 52.2]), np.array([4.9, 4.9, 4.9])
+    seen = [
+        np.array(column, dtype=float)
+        for column in zip(
+            (52.0, 4.9, 52.1, 4.9, 1_000, 100),
+            (52.0, 4.9, 52.1, 4.9, 1_200, 120),
+            (52.0, 4.9, 52.1, 4.9, 1_400, 300),
+            (52.2, 4.9, 52.0, 4.9, 0, 0),  # a button error: says nothing
+            (50.0, 4.9, 52.1, 4.9, 7, 7),
+            strict=True,
+        )
+    ]
+    known = _with_known(fitted, lat, lon, *seen)
+    assert (known.distance_m[0, 1], known.duration_s[0, 1]) == (1_200, 120)
+    assert (known.distance_m[1, 0], known.duration_s[1, 0]) == (900, 90)
+    assert (known.distance_m[2, 0], known.duration_s[2, 0]) == (900, 90)
