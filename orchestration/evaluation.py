@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,30 @@ from models.protocol import Spec
 from orchestration.ingestion.mapping import EvaluationTask, Mapping
 from orchestration.lake import Lake
 
+DEFAULT_SHARE = 0.7
 CONCLUDING = "('delivered', 'attempt_failed', 'partially_delivered', 'diverted')"
+
+
+def evaluation_home(home: Path, mapping: Mapping, folder: Path) -> Path:
+    """The workspace of an evaluation: one for each state of a source's files and mapping.
+
+    Another folder (``--data``) must not correct the rows of the first, and a changed mapping must be read anew.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stamp = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    content = json.dumps([str(folder.resolve()), stamp, mapping.model_dump(mode="json")], sort_keys=True)
+    return home / "evaluations" / f"{mapping.name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+@contextmanager
+def loaded(home: Path, mapping: Mapping, folder: Path) -> Iterator[tuple[Lake, dict[str, Any]]]:
+    """A lake that holds exactly the files of ``folder``, and the account of loading them."""
+    from orchestration.ingestion import ingest
+
+    place = evaluation_home(home, mapping, folder)
+    with Lake.open(place) as lake:
+        report = ingest(lake, mapping, folder).summary()
+        yield lake, {key: value for key, value in report.items() if key not in {"tables", "stale_dates"}}
 
 
 def decision_rows(lake: Lake, mapping: Mapping, task: EvaluationTask) -> pd.DataFrame:
@@ -204,21 +230,23 @@ def evaluate_source(
     task = mapping.evaluation[0]
     rows = decision_rows(lake, mapping, task)
     spec = spec_of(mapping, task)
-    note = {}
+    note: dict[str, Any] = {}
     if task.task == "eta":
         if task.split.folds_by is not None:
             if train_until is not None:
                 note = {"note": f"--train-until is not used: sources/{mapping.name}.yml leaves one fold out"}
             result, scored = evaluate_eta(rows, spec, fold=rows[task.split.folds_by])
         else:
-            until = end_of_day(train_until or task.split.train_until, mapping)
+            until = _until(rows, train_until or task.split.train_until, mapping)
             result, scored = evaluate_eta(rows, spec, train_until=until)
     else:
-        until = end_of_day(train_until or task.split.train_until, mapping)
+        until = _until(rows, train_until or task.split.train_until, mapping)
         result, scored = evaluate_binary(rows, spec, until)
     if predictions is not None:
         _write(scored, predictions)
         note["predictions"] = str(predictions)
+    if task.task != "eta" or task.split.folds_by is None:
+        note["train_until"] = until.date().isoformat()
     head = {"source": mapping.name, "task": task.task, "name": task.name, "lake_snapshot": lake.snapshot_id()}
     return {**head, **note, **_finite(result)}
 
@@ -242,12 +270,14 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def end_of_day(day: date | None, mapping: Mapping) -> pd.Timestamp:
-    """The last second of a day in the source's zone.
-
-    Raises:
-        InputError: there is no day.
-    """
+def _until(rows: pd.DataFrame, day: date | None, mapping: Mapping) -> pd.Timestamp:
+    """The end of the last day to learn from; where nobody names one, the day by which 70 % were decided."""
     if day is None:
-        raise InputError(f"give --train-until: sources/{mapping.name}.yml declares no date to train until")
+        moment = rows["decision_time"].quantile(DEFAULT_SHARE).tz_convert(mapping.timezone)
+        day = moment.date()
+    return end_of_day(day, mapping)
+
+
+def end_of_day(day: date, mapping: Mapping) -> pd.Timestamp:
+    """The last second of a day in the source's zone."""
     return pd.Timestamp(day).tz_localize(mapping.timezone) + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)

@@ -10,7 +10,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 from orchestration.assets.acting import actions  # noqa: E402
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
-from orchestration.assets.learning import eta_model, failed_model, late_model  # noqa: E402
+from orchestration.assets.learning import eta_model, failed_model, late_model, prediction_evaluation  # noqa: E402
 from orchestration.assets.operation import cost_ledger, daily_kpis  # noqa: E402
 from orchestration.assets.planning import daily_plan  # noqa: E402
 from orchestration.assets.prediction import predictions  # noqa: E402
@@ -21,6 +21,7 @@ ASSETS = [
     failed_model,
     late_model,
     eta_model,
+    prediction_evaluation,
     predictions,
     daily_plan,
     actions,

@@ -49,3 +49,31 @@ def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
 failed_model = _model_asset("failed", "Probability that the first attempt fails (LightGBM, no class weights).")
 late_model = _model_asset("late", "Probability that service starts after the promised window.")
 eta_model = _model_asset("eta", "Quantiles of actual minus planned arrival, conformalised.")
+
+
+@dg.asset(
+    group_name="evaluation",
+    deps=["fct_outcomes"],
+    kinds={"lightgbm"},
+    description="The evaluation that the source's mapping declares: rolling origin, baselines, loop curves, coverage.",
+)
+def prediction_evaluation() -> dg.MaterializeResult:
+    """Scores of rolling-origin predictions on everything known, beside baselines; the same as `fivefold evaluate`."""
+    from orchestration.assets.common import markdown_table
+    from orchestration.evaluation import evaluate_source
+    from orchestration.ingestion import load_mapping
+    from orchestration.report.evaluation_plots import pictures
+
+    with open_lake() as lake:
+        result = evaluate_source(lake, load_mapping(settings.source()))
+    scores = {name: value for name, value in result.items() if isinstance(value, int | float)}
+    arms = {"fivefold": result, **result["baselines"]}
+    keys = [name for name in scores if all(isinstance(one.get(name), int | float) for one in arms.values())]
+    rows = [(name, *(one[key] for key in keys)) for name, one in arms.items()]
+    return dg.MaterializeResult(
+        metadata={
+            **scores,
+            "arms": markdown_table(["arm", *keys], rows),
+            **{title: picture(png, title) for title, png in pictures(result).items()},
+        }
+    )

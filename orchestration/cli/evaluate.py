@@ -10,23 +10,39 @@ import click
 
 from orchestration.cli.options import data_folder, fivefold_command
 
+HEADLINE = (
+    *("roc_auc", "pr_auc", "recall_at_10", "ece", "brier", "log_loss"),
+    *("mae_s", "coverage_80", "width_80_s", "interval_score_80_s", "coverage_90", "width_90_s"),
+)
+
 
 @fivefold_command(
     "Load SOURCE if its files are new, train on its past, score its future beside baselines.",
     example="fivefold evaluate changshu --train-until 2024-04-30 --json\nfivefold evaluate sendy --json",
     data=True,
 )
-def command(source: str, train_until: datetime | None, predictions: Path | None, data: Path | None, home: Path) -> Any:
-    from orchestration.evaluation import evaluate_source
-    from orchestration.ingestion import ingest, load_mapping
-    from orchestration.lake import Lake
+def command(
+    source: str,
+    train_until: datetime | None,
+    predictions: Path | None,
+    plots: Path | None,
+    data: Path | None,
+    home: Path,
+) -> Any:
+    from orchestration.evaluation import evaluate_source, loaded
+    from orchestration.ingestion import load_mapping
 
     mapping = load_mapping(source)
-    folder = data_folder(mapping.name, data, home)
-    with Lake.open(home) as lake:
-        report = ingest(lake, mapping, folder)
+    with loaded(home, mapping, data_folder(mapping.name, data, home)) as (lake, report):
         result = evaluate_source(lake, mapping, train_until.date() if train_until else None, predictions)
-    result["ingested"] = {key: value for key, value in report.summary().items() if key != "tables"}
+    result["ingested"] = report
+    if plots is not None:
+        from orchestration.report.evaluation_plots import pictures
+
+        plots.mkdir(parents=True, exist_ok=True)
+        for title, png in pictures(result).items():
+            (plots / f"{mapping.name}-{title.replace(' ', '-')}.png").write_bytes(png)
+        result["plots"] = str(plots)
 
     def show() -> None:
         from rich.console import Console
@@ -62,5 +78,11 @@ command = click.option(
     "--predictions",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
-    help="Write every scored row to this CSV file.",
+    help="Write every scored row to this CSV (or .parquet) file.",
+)(command)
+command = click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Write reliability, loop curves, cold start or coverage as pictures to this folder.",
 )(command)

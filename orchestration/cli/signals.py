@@ -17,13 +17,12 @@ from orchestration.cli.options import data_folder, fivefold_command
     data=True,
 )
 def command(source: str, train_until: datetime | None, data: Path | None, home: Path) -> Any:
-    from orchestration.ingestion import ingest, load_mapping
-    from orchestration.lake import Lake
+    from orchestration.evaluation import loaded
+    from orchestration.ingestion import load_mapping
     from orchestration.tuning import signal_catalogue
 
     mapping = load_mapping(source)
-    with Lake.open(home) as lake:
-        ingest(lake, mapping, data_folder(mapping.name, data, home))
+    with loaded(home, mapping, data_folder(mapping.name, data, home)) as (lake, _):
         result = signal_catalogue(lake, mapping, train_until.date() if train_until else None)
 
     def show() -> None:

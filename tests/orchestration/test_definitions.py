@@ -17,6 +17,8 @@ from orchestration.definitions import account_yesterday, defs, landing_folder, l
 from orchestration.lake import Lake
 from orchestration.sensors import RANGE_END, RANGE_START, spans
 
+GROUPS = {"ingestion", "features", "prediction", "planning", "learning", "evaluation", "operation", "acting"}
+
 
 @pytest.fixture(scope="module")
 def graph():
@@ -25,7 +27,7 @@ def graph():
 
 def test_every_asset_has_a_group_and_says_what_it_is(graph):
     for node in graph.asset_nodes:
-        assert node.group_name in {"ingestion", "features", "prediction", "planning", "learning", "operation", "acting"}
+        assert node.group_name in GROUPS
         assert node.description, f"{node.key.to_user_string()} has no description"
 
 
