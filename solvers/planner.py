@@ -43,8 +43,11 @@ def plan(
     settings: SolveSettings | None = None,
     progress: Progress | None = None,
     initial: Sequences | None = None,
+    cancel: Callable[[], bool] | None = None,
 ) -> Plan:
     """Plan all orders of all depots as one decision; ``initial`` is where the search starts.
+
+    ``cancel`` is asked several times a second: once it says yes, the best plan so far comes back within a second.
 
     Orders that cannot be served, or only for more than their penalty, come back unserved with their reason.
     """
@@ -54,7 +57,7 @@ def plan(
     for one in contradictions(problem):
         say(f"{one.severity}: {one}")
     evaluator = Evaluator(problem)
-    sequences, engine = _search(evaluator, settings, started, say, initial)
+    sequences, engine = _search(evaluator, settings, started, say, initial, cancel)
     say(f"{len(problem.orders)} orders, {len(sequences)} routes by {engine}")
     return assemble(
         problem,
@@ -79,7 +82,12 @@ def needs_mending(problem: PlanningProblem, evaluator: Evaluator) -> bool:
 
 
 def _search(
-    evaluator: Evaluator, settings: SolveSettings, started: float, say: Progress, initial: Sequences | None
+    evaluator: Evaluator,
+    settings: SolveSettings,
+    started: float,
+    say: Progress,
+    initial: Sequences | None,
+    cancel: Callable[[], bool] | None,
 ) -> tuple[Sequences, str]:
     """PyVRP most of the time, then mending and polishing by exact rules; insertion alone where PyVRP fails."""
     problem = evaluator.problem
@@ -96,6 +104,7 @@ def _search(
             initial=initial,
             progress=say,
             cpu=settings.clock == "cpu",
+            cancel=cancel,
         )
     engine = "insertion" if found is None or problem.locks else "pyvrp"
     sequences = found or {}
@@ -104,6 +113,8 @@ def _search(
     deadline = max(started + settings.seconds, time.monotonic() + 0.05 * settings.seconds)
     if settings.iterations is not None:
         deadline = float("inf")
+    if cancel is not None and cancel():
+        deadline = time.monotonic()
     iterations = 1_000_000 if settings.iterations is None else max(10, settings.iterations // 10)
     mended = insertion.improve(
         problem, sequences, seed=settings.seed, iterations=iterations, deadline=deadline, evaluator=evaluator

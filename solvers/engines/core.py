@@ -39,6 +39,8 @@ SHORT_S = 6.0
 """With less time there is one round."""
 MASTER_S, MASTER_SHARE = 3.0, 0.05
 """Seconds of the master, at most, and their share of the whole time."""
+CANCELLED = -10.0
+"""Seconds left once the search is called off."""
 SPARE = 2
 """Unused vehicles of each kind that a part may use besides its own."""
 FACTORS = (5.0, 20.0)
@@ -56,6 +58,7 @@ def search(
     initial: Sequences | None = None,
     progress: Progress | None = None,
     cpu: bool = False,
+    cancel: Callable[[], bool] | None = None,
 ) -> Sequences | None:
     """Sequences of the best plan found, or None where PyVRP gave nothing feasible.
 
@@ -68,7 +71,7 @@ def search(
     shared = SharedProblem(problem)
     team = [Worker(shared) for _ in range(count)]
     try:
-        one = _Core(problem, team, seconds, random.Random(seed), progress or (lambda _: None), cpu)
+        one = _Core(problem, team, seconds, random.Random(seed), progress or (lambda _: None), cpu, cancel)
         if iterations is not None:
             return one.whole([Task(seconds, seed, initial=initial, iterations=iterations)])
         return one.run(seed, initial)
@@ -87,12 +90,14 @@ class _Core:
         chance: random.Random,
         say: Progress,
         cpu: bool,
+        cancel: Callable[[], bool] | None = None,
     ) -> None:
         self.problem = problem
         self.evaluator = Evaluator(problem)
         self.team = team
         self.seconds = seconds
         self.cpu = cpu
+        self.cancel = cancel
         self.begun = time.monotonic()
         self.chance = chance
         self.say = say
@@ -112,6 +117,8 @@ class _Core:
         """Seconds until the deadline."""
         if self.cpu:
             return self.seconds - sum(worker.cpu_s() for worker in self.team) / len(self.team)
+        if self.cancel is not None and self.cancel():
+            return CANCELLED
         return self.begun + self.seconds - time.monotonic()
 
     # --- whole problems
@@ -143,7 +150,8 @@ class _Core:
                 if worker.task.iterations is not None and now <= worker.due:
                     continue
                 self.busy -= set(worker.payload or ())
-                worker.restart()
+                # at the end nobody needs another
+                worker.restart() if self.left() > 0 else worker.retire()
         return [given[one] for one in ready]
 
     def run(self, seed: int, initial: Sequences | None) -> Sequences | None:

@@ -162,10 +162,12 @@ class Worker:
         self.process = context.Process(target=_serve, args=(child, self.shared.message()), daemon=True)
         self.process.start()
         child.close()
-        self.fresh = True
+        self.fresh, self.retired = True, False
 
     def give(self, task: Task, payload: Any = None) -> None:
         """Start ``task``; ``payload`` is the caller's own note on it."""
+        if self.retired:
+            self._start()
         self.task, self.payload = task, payload
         size = len(self.shared.fields["orders"]) if task.orders is None else len(task.orders)
         # a process that has just been started imports and reads first; large problems take seconds to compile
@@ -194,9 +196,14 @@ class Worker:
 
     def restart(self) -> None:
         """Kill the process and start another."""
+        self.retire()
+        self._start()
+
+    def retire(self) -> None:
+        """Kill the process; another is started when there is a task again."""
         self.stop()
         self.task = None
-        self._start()
+        self.retired = True
 
     def stop(self) -> None:
         """Kill the process."""

@@ -1,0 +1,145 @@
+"""Engines keep their limits, repeat themselves where they promise to, and are never worse than their members."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window, verify
+from solvers.engines import core
+from solvers.engines.ils import history_length
+from solvers.engines.insertion import improve
+from solvers.engines.master import Pool, recombine
+from solvers.evaluator import Evaluator
+from solvers.planner import SolveSettings, assemble, plan
+
+
+def busy():
+    """Seconds more that a machine busy with other things may take."""
+    return 0.1 * max(0.0, os.getloadavg()[0] - (os.cpu_count() or 1))
+
+
+def day(count=60, seed=1, banned=False, required=True):
+    rng = np.random.default_rng(seed)
+    places = np.vstack([[5_000, 5_000], rng.integers(0, 10_000, (count, 2))]).astype(float)
+    metres = np.rint(np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))).astype(np.int64)
+    orders = []
+    for n in range(count):
+        start = int(rng.integers(0, 20_000))
+        orders.append(
+            Order(
+                f"o{n}",
+                n + 1,
+                service_s=60,
+                windows=(Window(start, start + 8_000),),
+                load=Load(int(rng.integers(1, 20))),
+                banned_vehicles=frozenset({"v0", "v1"}) if banned and n % 3 == 0 else frozenset(),
+                penalty_minor=10**6,
+                required=required,
+            )
+        )
+    vehicles = tuple(
+        Vehicle(f"v{n}", "f", "d", 0, 40_000, Load(120), tariff=Tariff(500, per_km_minor=100))
+        for n in range(count // 4)
+    )
+    return PlanningProblem((Depot("d", 0),), tuple(orders), vehicles, Travel(metres, metres // 8))
+
+
+def test_the_same_seed_and_iterations_give_the_same_plan_through_pyvrp():
+    problem = day()
+    settings_ = SolveSettings(seconds=1, seed=4, iterations=150)
+    one, other = plan(problem, settings_), plan(problem, settings_)
+    assert one.engine == "pyvrp" and verify(problem, one) == []
+    assert (one.routes, one.cost_minor) == (other.routes, other.cost_minor)
+
+
+@pytest.mark.parametrize(
+    "problem", [day(), day(320, seed=2), day(90, seed=3, banned=True)], ids=["small", "parts", "bans"]
+)
+def test_the_plan_is_there_within_the_limit_and_two_seconds(problem):
+    said = []
+    started = time.monotonic()
+    found = plan(problem, SolveSettings(seconds=2, seed=1), progress=said.append)
+    assert time.monotonic() - started < 2 + 2 + busy()
+    assert verify(problem, found) == [] and found.unserved == ()
+    assert said
+
+
+def test_a_search_that_is_called_off_gives_its_plan_at_once():
+    problem = day(120, seed=5)
+    started = time.monotonic()
+    found = plan(problem, SolveSettings(seconds=60, seed=1), cancel=lambda: time.monotonic() - started > 1)
+    assert time.monotonic() - started < 8 + 5 * busy()
+    assert verify(problem, found) == []
+    assert found.served + len(found.unserved) == 120
+
+
+def test_a_process_that_dies_is_replaced_and_the_plan_still_comes(monkeypatch):
+    def deadly(*_):
+        os._exit(9)
+
+    monkeypatch.setattr("solvers.engines.worker._solve", deadly)
+    problem = day(20)
+    found = plan(problem, SolveSettings(seconds=1, seed=1))
+    assert found.engine == "insertion" and verify(problem, found) == [] and found.served == 20
+
+
+def test_a_process_that_hangs_is_killed_at_the_limit(monkeypatch):
+    monkeypatch.setattr("solvers.engines.worker._solve", lambda *_: time.sleep(60))
+    problem = day(20)
+    started = time.monotonic()
+    found = plan(problem, SolveSettings(seconds=1, seed=1))
+    assert time.monotonic() - started < 1 + 2 + busy()
+    assert found.engine == "insertion" and found.served == 20
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_master_is_never_worse_than_the_best_plan_it_is_given(seed):
+    problem = day(14, seed=seed % 50, required=False)
+    evaluator = Evaluator(problem)
+    pool = Pool(evaluator)
+    members = [improve(problem, {}, seed=seed + n, iterations=n, deadline=float("inf")) for n in range(4)]
+    for one in members:
+        pool.add(one)
+    best = min(members, key=lambda one: pool.cost(one) or 0)
+    found = recombine(pool, best, seconds=2, workers=1, seed=1)
+    result = assemble(problem, found, engine="master", seed=0, solver_s=0.0, reasons=False)
+    assert verify(problem, result) == []
+    assert result.cost_minor == pool.cost(found) <= min(pool.cost(one) for one in members)
+
+
+def test_the_master_puts_routes_of_two_plans_together():
+    """Two plans, each right in one half of the town: the master takes the right half of both."""
+    points = np.array([[0, 0], [-10, 0], [-10, 1], [10, 0], [10, 1]]) * 1_000.0
+    metres = np.rint(np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))).astype(np.int64)
+    orders = tuple(Order(f"o{n}", n, load=Load(1), penalty_minor=10**7) for n in range(1, 5))
+    vehicles = tuple(Vehicle(f"v{n}", "f", "d", 0, 10**6, Load(2), tariff=Tariff(per_km_minor=100)) for n in range(4))
+    pool = Pool(Evaluator(PlanningProblem((Depot("d", 0),), orders, vehicles, Travel(metres, metres))))
+    left = {"v0": ["o1", "o2"], "v1": ["o3"], "v2": ["o4"]}
+    right = {"v0": ["o1"], "v1": ["o2"], "v2": ["o3", "o4"]}
+    pool.add(left)
+    pool.add(right)
+    found = recombine(pool, left, seconds=5, workers=1, seed=1)
+    assert sorted(map(sorted, found.values())) == [["o1", "o2"], ["o3", "o4"]]
+
+
+def test_histories_grow_with_the_time_there_is():
+    assert history_length(1, 1_000, None) <= history_length(60, 1_000, None) <= history_length(600, 100, None) <= 300
+
+
+def test_a_search_in_processes_of_their_own_works_beside_threads_too():
+    """Where threads run, nothing is forked: the problem goes to fresh processes as files."""
+    import threading
+
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert core.search(day(12), seconds=30, seed=1, workers=1, iterations=20)
+    finally:
+        done.set()
+        thread.join()
