@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from solvers.waves.search import Answer, Task, route
+from solvers.waves.search import Answer, Begin, Task, route
 from solvers.waves.wave import Integers
 
 GRACE_S = 1.0
@@ -122,19 +122,28 @@ def _serve(connection: Connection, travel_s: Integers) -> None:
 
     connection.send(READY)
     chain: str = ""
-    last: list[list[int]] = []
+    last = Begin()
     while True:
         try:
             task = connection.recv()
         except EOFError:
             return
-        begin_with = last if task.chain and task.chain == chain else []
         try:
-            answer = route(travel_s, task, begin_with)
+            answer = route(travel_s, task, last if task.chain and task.chain == chain else None)
         except Exception:
             answer = Answer(None, 0)
         chain = task.chain
-        if chain and answer.routes is not None:
-            kept = [[n for n in visits if n < task.known] for visits in answer.routes]
-            last = [visits for visits in kept if visits]
+        last = left_of(answer, task) if chain else Begin()
         connection.send(answer)
+
+
+def left_of(answer: Answer, task: Task) -> Begin:
+    """What an answer leaves to the next task of its chain: its known requests, on vehicles that leave when theirs did.
+
+    A route that waited for requests that are not drawn again still waits: begun as one that leaves now, it would speak
+    for leaving.
+    """
+    pairs = zip(answer.routes or [], answer.waits, strict=True)
+    kept = [([n for n in one if n < task.known], waits) for one, waits in pairs]
+    kept = [one for one in kept if one[0]]
+    return Begin([visits for visits, _ in kept], [waits for _, waits in kept])

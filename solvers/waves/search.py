@@ -38,16 +38,26 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """Routes as indices of the task's requests; ``cost_s`` is seconds of driving. ``routes`` is None: none found."""
+    """Routes as indices of the task's requests; ``cost_s`` is seconds of driving. ``routes`` is None: none found.
+
+    ``waits``: for each route whether its vehicle is one that leaves with a later wave.
+    """
 
     routes: list[list[int]] | None
     cost_s: int
+    waits: tuple[bool, ...] = ()
 
 
-def route(travel_s: Integers, task: Task, begin_with: Sequence[Sequence[int]] = ()) -> Answer:
+@dataclass(frozen=True)
+class Begin:
+    """Routes of some of the requests that a search begins from, and which of them wait for a later wave."""
+
+    routes: Sequence[Sequence[int]] = ()
+    waits: Sequence[bool] = ()
+
+
+def route(travel_s: Integers, task: Task, begin: Begin | None = None) -> Answer:
     """The best routes found within the task's time (PyVRP's iterated local search, late acceptance).
-
-    ``begin_with``: routes of some of the requests to begin from.
 
     A short ``history`` makes late acceptance a descent, which is what a second on some hundred requests allows.
     """
@@ -56,11 +66,13 @@ def route(travel_s: Integers, task: Task, begin_with: Sequence[Sequence[int]] = 
     if not size:
         return Answer([], 0)
     data = _compile(travel_s, task)
-    best = _search(data, task, begin_with, begun)
+    best = _search(data, task, begin or Begin(), begun)
     if not best.is_feasible():
         return Answer(None, 0)
-    routes = [[activity.idx for activity in one if activity.is_client()] for one in best.routes()]
-    return Answer(routes, sum(driving_s(travel_s, task.requests.place, one) for one in routes))
+    found = best.routes()
+    routes = [[activity.idx for activity in one if activity.is_client()] for one in found]
+    cost_s = sum(driving_s(travel_s, task.requests.place, one) for one in routes)
+    return Answer(routes, cost_s, tuple(one.vehicle_type() == 1 for one in found))
 
 
 def driving_s(travel_s: Integers, place: Integers, visits: list[int]) -> int:
@@ -107,7 +119,7 @@ def _compile(travel_s: Integers, task: Task) -> Any:
     return ProblemData(locations, clients, depots, kinds, [now, later], [matrix, matrix])
 
 
-def _search(data: Any, task: Task, begin_with: Sequence[Sequence[int]], begun: float) -> Any:
+def _search(data: Any, task: Task, begin: Begin, begun: float) -> Any:
     from pyvrp import (
         Activity,
         ActivityType,
@@ -132,16 +144,12 @@ def _search(data: Any, task: Task, begin_with: Sequence[Sequence[int]], begun: f
             search.add_operator(operator(data))
     # PyVRP begins with prices of 50,000 a second of lateness: a search of one second never comes down from there
     manager = PenaltyManager(([20.0], 20.0, 20.0), params.penalty)
-    kinds = data.num_vehicle_types
-    begin = [
-        Route(
-            data,
-            [Activity(ActivityType.CLIENT, n) for n in visits],
-            1 if kinds > 1 and task.later[list(visits)].any() else 0,
-        )
-        for visits in begin_with
+    two = data.num_vehicle_types > 1
+    routes = [
+        Route(data, [Activity(ActivityType.CLIENT, n) for n in visits], int(two and waits))
+        for visits, waits in zip(begin.routes, begin.waits, strict=True)
     ]
-    initial = search(Solution(data, begin), manager.max_cost_evaluator(), exhaustive=True)
+    initial = search(Solution(data, routes), manager.max_cost_evaluator(), exhaustive=True)
     left = max(0.0, task.seconds - (time.perf_counter() - begun))
     settings = IteratedLocalSearchParams(history_length=task.history)
     return IteratedLocalSearch(data, manager, search, initial, settings).run(MaxRuntime(left), False, False).best

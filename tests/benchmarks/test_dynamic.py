@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from benchmarks.waves import EPOCH_S, Day, DispatchRefusedError, departure_s, dr
 from domain.errors import InputError
 from solvers.waves import Conditional, Pool, everything, only_must_go
 from solvers.waves.policies import can_wait, leaves
-from solvers.waves.search import Answer, Task, driving_s, route
+from solvers.waves.pool import left_of
+from solvers.waves.search import Answer, Begin, Task, driving_s, route
 from solvers.waves.wave import Requests
 
 
@@ -253,3 +255,12 @@ def test_real_days_have_the_known_sizes():
     instance = read_instance(path)
     generator = np.random.default_rng(473)
     assert [len(draw(instance, generator, epoch)) for epoch in range(6)] == [100, 100, 87, 84, 59, 43]
+
+
+def test_what_waited_for_a_future_still_waits_in_the_next():
+    travel, task = line_task()
+    answer = Answer([[0, 2], [1], [3]], 0, (True, False, True))
+    left = left_of(answer, replace(task, known=2))
+    assert list(left.routes) == [[0], [1]] and list(left.waits) == [True, False]
+    begun = route(travel, line_task(later=True)[1], Begin([[0], [1]], [False, True]))
+    assert sorted(n for one in begun.routes for n in one) == [0, 1]
