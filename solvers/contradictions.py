@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+
 from solvers.families import REGISTRY, complete
 from solvers.families.base import applies_to_vehicle, many, number
 from solvers.problem import Order, PlanningProblem, Rule, Vehicle
@@ -28,7 +30,8 @@ class Contradiction:
     Attributes:
         instances: ids of rules, orders, vehicles and locks (``rule r1``, ``order o7``, ``lock of v2``).
         words: what each asks for, and why not both.
-        severity: ``error``: no plan keeps them; ``warning``: some orders cannot be served, or a rule has no effect.
+        severity: ``error``: no plan keeps them, not even one without routes; ``warning``: some orders cannot be served
+            or some vehicles not used, or a rule has no effect.
     """
 
     instances: tuple[str, ...]
@@ -52,6 +55,7 @@ def contradictions(problem: PlanningProblem) -> tuple[Contradiction, ...]:
         _unserveable(hard, problem),
         _locks(hard, problem),
         _windows(problem),
+        _roads(problem),
     ):
         for one in source:
             if len(found) >= MOST:
@@ -88,7 +92,7 @@ def _alone(rules: Sequence[Rule], problem: PlanningProblem) -> Iterator[Contradi
         start, end = rule.parameters.get("start_s"), rule.parameters.get("end_s")
         if isinstance(start, int) and isinstance(end, int) and start > end:
             words = f"begins at {clock_words(start)}, after it ends at {clock_words(end)}"
-            yield Contradiction(_named(rule), words)
+            yield Contradiction(_named(rule), words, "warning")
 
 
 def _scope_meets(one: Rule, other: Rule) -> bool:
@@ -119,7 +123,8 @@ def _volumes(rules: Sequence[Rule]) -> Iterator[Contradiction]:
                 same = low.parameters.get("measure") == high.parameters.get("measure")
                 if same and number(low, name) > number(high, name):
                     words = f"at least {number(low, name)} and at most {number(high, name)}"
-                    yield Contradiction(_named(low, high), words)
+                    of_routes = REGISTRY[least].scope == "route" or least == "min_share"
+                    yield Contradiction(_named(low, high), words, "warning" if of_routes else "error")
 
 
 def _sequences(rules: Sequence[Rule]) -> Iterator[Contradiction]:
@@ -152,7 +157,7 @@ def _together(rules: Sequence[Rule]) -> Iterator[Contradiction]:
                 both = sorted(one.orders & other.orders)
                 if len(both) > 1:
                     words = f"orders {both[0]} and {both[1]} on one vehicle, and on different ones"
-                    yield Contradiction(_named(one, other), words)
+                    yield Contradiction(_named(one, other), words, "warning")
 
 
 def _times(rules: Sequence[Rule], problem: PlanningProblem) -> Iterator[Contradiction]:
@@ -165,7 +170,7 @@ def _times(rules: Sequence[Rule], problem: PlanningProblem) -> Iterator[Contradi
             min(number(one, "end_s"), number(other, "end_s")),
         )
         if meets and _scope_meets(one, other) and late > early:
-            yield Contradiction(_named(one, other), "windows of the same orders do not meet")
+            yield Contradiction(_named(one, other), "windows of the same orders do not meet", "warning")
     by_id = {order.order_id: order for order in problem.orders}
     for rule in windows:
         if rule.vehicles or rule.fleets:
@@ -183,7 +188,7 @@ def _times(rules: Sequence[Rule], problem: PlanningProblem) -> Iterator[Contradi
             limit = number(back, "end_s" if back.type == "latest_return" else "start_s")
             if _scope_meets(out, back) and number(out, "start_s") > limit:
                 words = f"no departure before {clock_words(number(out, 'start_s'))}, yet over by {clock_words(limit)}"
-                yield Contradiction(_named(out, back), words)
+                yield Contradiction(_named(out, back), words, "warning")
 
 
 def _unserveable(rules: Sequence[Rule], problem: PlanningProblem) -> Iterator[Contradiction]:
@@ -263,3 +268,42 @@ def _windows(problem: PlanningProblem) -> Iterator[Contradiction]:
         amounts = order.load.amounts()
         if not any(all(a <= c for a, c in zip(amounts, size, strict=False)) for size in sizes[depot]):
             yield Contradiction(name, "is larger than every vehicle", "warning")
+
+
+SAMPLE = 150
+"""Places whose legs are compared with detours."""
+SHORTER = 0.9
+SHORTER_S = 300
+"""A detour is worth a warning where it takes less than this share of the leg, and so much less."""
+UNEQUAL = 10
+
+
+def _roads(problem: PlanningProblem) -> Iterator[Contradiction]:
+    """Legs that a detour beats by far, or that take many times their way back: matrices filled in by mistake."""
+    for name, travel in (("travel", problem.travel), *problem.profiles.items()):
+        seconds = travel.duration_s
+        if travel.size > SAMPLE:
+            pick = np.linspace(0, travel.size - 1, SAMPLE).astype(np.int64)
+            seconds = seconds[np.ix_(pick, pick)]
+        else:
+            pick = np.arange(travel.size)
+        if not seconds.size:
+            continue
+        best, over = seconds.copy(), np.full(seconds.shape, -1)
+        for k in range(len(pick)):
+            through = seconds[:, [k]] + seconds[[k], :]
+            over = np.where(through < best, k, over)
+            best = np.minimum(best, through)
+        bad = (best < SHORTER * seconds) & (best + SHORTER_S < seconds)
+        if bad.any():
+            a, b = np.unravel_index(int(np.argmax(np.where(bad, seconds - best, -1))), bad.shape)
+            words = (
+                f"the leg from place {pick[a]} to {pick[b]} takes {seconds[a, b]} s, the detour over place "
+                f"{pick[over[a, b]]} {best[a, b]} s ({int(bad.sum())} such legs): quickest ways were meant?"
+            )
+            yield Contradiction((f"{name}.duration_s",), words, "warning")
+        unequal = (seconds > UNEQUAL * seconds.T) & (seconds > seconds.T + SHORTER_S)
+        if unequal.any():
+            a, b = np.unravel_index(int(np.argmax(np.where(unequal, seconds - seconds.T, -1))), unequal.shape)
+            words = f"place {pick[a]} to {pick[b]} takes {seconds[a, b]} s, the way back {seconds[b, a]} s"
+            yield Contradiction((f"{name}.duration_s",), words, "warning")

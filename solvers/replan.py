@@ -23,15 +23,16 @@ from solvers.families import RouteSummary
 from solvers.plan import Plan, Route
 from solvers.planner import Progress, SolveSettings, assemble, stops_of
 from solvers.planner import plan as search
-from solvers.problem import Lock, Order, PlanningProblem, Vehicle, Window
-from solvers.tariffs import units_price
+from solvers.problem import LARGEST, Lock, Order, PlanningProblem, Vehicle, Window
 
 __all__ = ["Quote", "Quoter", "locks_of", "quotes", "repair", "replan", "with_order", "without_orders"]
 
 RELAXED = {"nothing": "all", "times": "sequence", "times_and_sequence": "vehicle", "all": None}
 """What may give -> the level of the lock that holds the rest (``solvers.problem.Lock``)."""
-EXACT = 24
-"""Places of the shortest detours of one vehicle that are evaluated exactly."""
+EXACT = 6
+"""Feasible places of the shortest detours that are priced exactly, of one vehicle."""
+FAR, FAR_MINOR = 2, 200
+"""Detours dearer than this many times the last of the quotes in hand, and so much more, are not tried."""
 
 Stops = list[Order | None]
 
@@ -237,14 +238,42 @@ class Quoter:
         if pickup is not None:
             self.evaluator.pairs[order.order_id] = pickup.order_id
         if windows:
-            found = [one for w in windows if (one := self._best(replace(order, windows=(w,)), pickup)) is not None]
+            slots = (self._cheapest(replace(order, windows=(window,)), pickup, 1) for window in windows)
+            found = [one for slot in slots for one in slot]
         else:
-            found = [one for v in self.problem.vehicles if (one := self._of_vehicle(v, order, pickup)) is not None]
+            found = self._cheapest(order, pickup, most)
         return tuple(sorted(found, key=lambda one: (one.price_minor, one.service_start_s, one.vehicle_id))[:most])
 
-    def _best(self, order: Order, pickup: Order | None) -> Quote | None:
-        found = [one for v in self.problem.vehicles if (one := self._of_vehicle(v, order, pickup)) is not None]
-        return min(found, key=lambda one: (one.price_minor, one.service_start_s), default=None)
+    def _cheapest(self, order: Order, pickup: Order | None, most: int) -> list[Quote]:
+        """The best place on each of the ``most`` cheapest vehicles; places are tried by the money of their detour."""
+        places = [
+            (detour, vehicle.vehicle_id, position, reload)
+            for vehicle in self.problem.vehicles
+            if self.evaluator.rules.pair_price(vehicle, order) is not None
+            for detour, position, reload in self._places(vehicle, self._stops[vehicle.vehicle_id], order)
+        ]
+        places.sort()
+        best: dict[str, tuple[int, int, Stops, Evaluation]] = {}
+        feasible: dict[str, int] = {}
+        for detour, vehicle_id, position, reload in places:
+            if feasible.get(vehicle_id, 0) >= EXACT:
+                continue
+            if len(best) >= most and detour > FAR * sorted(one[0] for one in best.values())[most - 1] + FAR_MINOR:
+                break
+            vehicle = self.evaluator.vehicles[vehicle_id]
+            for candidate in _candidates(self._stops[vehicle_id], order, pickup, position, reload):
+                found = self.evaluator.evaluate(vehicle, candidate)
+                if found is None:
+                    continue
+                feasible[vehicle_id] = feasible.get(vehicle_id, 0) + 1
+                price = found.cost - self._found[vehicle_id].cost + self._plan_price(vehicle, candidate, found)
+                start = found.timing.services[_index(candidate, order)]
+                if vehicle_id not in best or (price, start) < best[vehicle_id][:2]:
+                    best[vehicle_id] = (price, start, candidate, found)
+        return [
+            self._quote(self.evaluator.vehicles[key], order, price, stops, found)
+            for key, (price, _, stops, found) in best.items()
+        ]
 
     def accept(self, quote: Quote, order: Order, pickup: Order | None = None) -> None:
         """Let the plan in hand be the one with ``quote`` in it, so that later quotes reckon with it."""
@@ -254,46 +283,54 @@ class Quoter:
             self.evaluator.orders[pickup.order_id] = pickup
         self._keep(vehicle, stops_of(self.evaluator, list(quote.sequence)))
 
-    def _of_vehicle(self, vehicle: Vehicle, order: Order, pickup: Order | None) -> Quote | None:
-        if self.evaluator.rules.pair_price(vehicle, order) is None:
-            return None
-        stops, before = self._stops[vehicle.vehicle_id], self._found[vehicle.vehicle_id]
-        best: tuple[int, int, int, Stops, Evaluation] | None = None
-        detours = sorted(self._places(vehicle, stops, order), key=lambda one: one[0])
-        feasible = 0
-        for number, (_, position, reload) in enumerate(detours):
-            if best is not None and (feasible >= EXACT or number > 2 * EXACT):
-                break
-            for candidate in _candidates(stops, order, pickup, position, reload):
-                found = self.evaluator.evaluate(vehicle, candidate)
-                if found is None:
-                    continue
-                feasible += 1
-                price = found.cost - before.cost + self._plan_price(vehicle, candidate, found)
-                start = found.timing.services[_index(candidate, order)]
-                if best is None or (price, start) < best[:2]:
-                    best = (price, start, position, candidate, found)
-        return None if best is None else self._quote(vehicle, order, best[0], best[3], best[4])
-
     def _places(self, vehicle: Vehicle, stops: Stops, order: Order) -> Iterator[tuple[int, int, int]]:
-        """Detours in money with their position; 1 and -1: on a trip of its own after or before all others."""
+        """Detours in money with their position; 1 and -1: on a trip of its own after or before all others.
+
+        Places that the order or the stop after it would be reached too late at are left out at once.
+        """
         drive, tariff = self.evaluator.drive(vehicle), vehicle.tariff
         places = [drive.depot, *(drive.depot if one is None else one.location for one in stops)]
+        late = max((window.end_s for window in order.windows), default=LARGEST)
+        gone = self._soonest(vehicle, stops)
         first = self._first_free(vehicle, stops)
         for position in range(first, len(stops) + 1):
             here, at = places[position], order.location
             there = places[position + 1] if position < len(stops) else drive.end
             metres, seconds = drive.distance(here, at), drive.duration(here, at)
+            if drive.timed is None:
+                reached = gone[position] + seconds
+                if reached > late:
+                    break
+                after = stops[position] if position < len(stops) else None
+                if after is not None and after.windows and there is not None:
+                    start = max(reached, min((w.start_s for w in order.windows), default=0)) + order.service_s
+                    if start + drive.duration(at, there) > max(window.end_s for window in after.windows):
+                        continue
             if there is not None:
                 metres += drive.distance(at, there) - drive.distance(here, there)
                 seconds += drive.duration(at, there) - drive.duration(here, there)
-            yield tariff.per_km_minor * metres + tariff.per_hour_minor * seconds // 4 + seconds, position, 0
+            price = tariff.per_km_minor * metres // 1_000 + tariff.per_hour_minor * seconds // 3_600
+            yield price + (0 if stops else tariff.per_route_minor), position, 0
         if stops and vehicle.max_trips > 1 + sum(one is None for one in stops):
             away = drive.distance(drive.depot, order.location) + drive.distance(order.location, drive.depot)
-            price = units_price(away, tariff.per_km_minor, ())
-            yield price, len(stops), 1
+            yield tariff.per_km_minor * away // 1_000, len(stops), 1
             if first == 0:
-                yield price, 0, -1
+                yield tariff.per_km_minor * away // 1_000, 0, -1
+
+    def _soonest(self, vehicle: Vehicle, stops: Stops) -> list[int]:
+        """For each position, the soonest moment at which the vehicle may leave the place before it."""
+        times = self._found[vehicle.vehicle_id].timing
+        fixed = self.evaluator.drive(vehicle).fixed_start_s is not None
+        earlier = 0 if fixed or not stops else max(0, times.start_s - vehicle.start_s)
+        gone, visit, trip = [times.start_s - earlier], 0, 0
+        for one in stops:
+            if one is None:
+                gone.append(times.reloads[trip].departure_s - earlier)
+                trip += 1
+            else:
+                gone.append(times.services[visit] + one.service_s - earlier)
+                visit += 1
+        return gone
 
     def _first_free(self, vehicle: Vehicle, stops: Stops) -> int:
         held = {

@@ -47,7 +47,7 @@ def validate(problem: PlanningProblem) -> None:
     for vehicle in problem.vehicles:
         _validate_vehicle(vehicle, depots)
         if vehicle.profile and vehicle.profile not in problem.profiles:
-            raise PlanningError(f"vehicle {vehicle.vehicle_id!r}: unknown profile {vehicle.profile!r}")
+            raise PlanningError(f"vehicle {vehicle.vehicle_id!r}: unknown profile {_shown(vehicle.profile)}")
     _validate_pairs(problem)
     _validate_rules(problem)
     _validate_locks(problem)
@@ -85,7 +85,9 @@ def _validate_rules(problem: PlanningProblem) -> None:
             if strange := sorted(ids - known):
                 raise PlanningError(f"{owner}: {name} names the unknown {strange[0][:80]!r}")
         if rule.authority not in AUTHORITIES:
-            raise PlanningError(f"{owner}: authority must be one of {', '.join(AUTHORITIES)}, is {rule.authority!r}")
+            raise PlanningError(
+                f"{owner}: authority must be one of {', '.join(AUTHORITIES)}, is {_shown(rule.authority)}"
+            )
         _amount(owner, "price_minor", rule.price_minor)
         refuse_malformed(rule)
 
@@ -100,7 +102,7 @@ def _validate_locks(problem: PlanningProblem) -> None:
         if lock.vehicle_id not in vehicles:
             raise PlanningError(f"{owner}: there is no such vehicle")
         if lock.level not in LOCK_LEVELS:
-            raise PlanningError(f"{owner}: level must be one of {', '.join(LOCK_LEVELS)}, is {lock.level!r}")
+            raise PlanningError(f"{owner}: level must be one of {', '.join(LOCK_LEVELS)}, is {_shown(lock.level)}")
         kind = (lock.vehicle_id, lock.level == "vehicle")
         if kind in locked:
             raise PlanningError(
@@ -174,6 +176,8 @@ def _validate_travel(owner: str, travel: Travel) -> None:
 def _unique(name: str, ids: list[str]) -> None:
     seen: set[str] = set()
     for one in ids:
+        if not isinstance(one, str):
+            raise PlanningError(f"{name}: an id must be a text, is {_shown(one)}")
         if not one:
             raise PlanningError(f"{name}: an id is empty")
         if one in seen:
@@ -182,15 +186,32 @@ def _unique(name: str, ids: list[str]) -> None:
 
 
 def _location(owner: str, location: int, travel: Travel) -> None:
+    if isinstance(location, bool) or not isinstance(location, int | np.integer):
+        raise PlanningError(f"{owner}: location must be an integer, is {_shown(location)}")
     if not 0 <= location < travel.size:
-        raise PlanningError(f"{owner}: location {location} is not in the travel matrices (0 to {travel.size - 1})")
+        raise PlanningError(
+            f"{owner}: location {_shown(location)} is not in the travel matrices (0 to {travel.size - 1})"
+        )
+
+
+def _shown(value: object) -> str:
+    """A value in a message, cut: a text of a megabyte is not repeated."""
+    text = repr(value[:80] if isinstance(value, str) else value)
+    return text if len(text) <= 90 else f"{text[:80]}..."
 
 
 def _amount(owner: str, name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise PlanningError(f"{owner}: {name} must be an integer, is {value!r}")
+        raise PlanningError(f"{owner}: {name} must be an integer, is {_shown(value)}")
     if not 0 <= int(value) <= LARGEST:
-        raise PlanningError(f"{owner}: {name} must be from 0 to {LARGEST}, is {value}")
+        raise PlanningError(f"{owner}: {name} must be from 0 to {LARGEST}, is {_shown(int(value))}")
+
+
+def _texts(owner: str, **fields: object) -> None:
+    """Refuse what is no text in fields that name things."""
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise PlanningError(f"{owner}: {name} must be a text, is {_shown(value)}")
 
 
 def _validate_load(owner: str, load: Load) -> None:
@@ -203,16 +224,17 @@ def _validate_load(owner: str, load: Load) -> None:
 def _validate_order(order: Order, depots: set[str], travel: Travel) -> None:
     owner = f"order {order.order_id[:80]!r}"
     _location(owner, order.location, travel)
+    _texts(owner, depot_id=order.depot_id, pickup_of=order.pickup_of, kind=order.kind, group=order.group)
     if order.depot_id and order.depot_id not in depots:
-        raise PlanningError(f"{owner}: unknown depot {order.depot_id!r}")
+        raise PlanningError(f"{owner}: unknown depot {_shown(order.depot_id)}")
     _amount(owner, "service_s", order.service_s)
     _amount(owner, "penalty_minor", order.penalty_minor)
     _amount(owner, "release_s", order.release_s)
     _validate_load(owner, order.load)
     if order.kind not in {DELIVERY, PICKUP}:
-        raise PlanningError(f"{owner}: kind must be {DELIVERY!r} or {PICKUP!r}, is {order.kind!r}")
+        raise PlanningError(f"{owner}: kind must be {DELIVERY!r} or {PICKUP!r}, is {_shown(order.kind)}")
     for fleet_id, cost in order.failure_cost_minor.items():
-        _amount(owner, f"failure_cost_minor[{fleet_id!r}]", cost)
+        _amount(owner, f"failure_cost_minor[{_shown(fleet_id)}]", cost)
     for window in order.windows:
         _amount(owner, "window.start_s", window.start_s)
         _amount(owner, "window.end_s", window.end_s)
@@ -222,8 +244,9 @@ def _validate_order(order: Order, depots: set[str], travel: Travel) -> None:
 
 def _validate_vehicle(vehicle: Vehicle, depots: set[str]) -> None:
     owner = f"vehicle {vehicle.vehicle_id[:80]!r}"
+    _texts(owner, fleet_id=vehicle.fleet_id, depot_id=vehicle.depot_id, profile=vehicle.profile)
     if vehicle.depot_id not in depots:
-        raise PlanningError(f"{owner}: unknown depot {vehicle.depot_id!r}")
+        raise PlanningError(f"{owner}: unknown depot {_shown(vehicle.depot_id)}")
     _amount(owner, "start_s", vehicle.start_s)
     _amount(owner, "end_s", vehicle.end_s)
     if vehicle.end_s < vehicle.start_s:
@@ -242,9 +265,12 @@ def _validate_vehicle(vehicle: Vehicle, depots: set[str]) -> None:
     ):
         _amount(owner, f"tariff.{name}", getattr(tariff, name))
     _validate_steps(owner, tariff)
-    if vehicle.end_depot_id is not None and vehicle.end_depot_id not in depots:
-        raise PlanningError(f"{owner}: unknown end depot {vehicle.end_depot_id!r}")
+    if vehicle.end_depot_id is not None:
+        _texts(owner, end_depot_id=vehicle.end_depot_id)
+        if vehicle.end_depot_id not in depots:
+            raise PlanningError(f"{owner}: unknown end depot {_shown(vehicle.end_depot_id)}")
     _amount(owner, "reload_s", vehicle.reload_s)
+    _amount(owner, "max_trips", vehicle.max_trips)
     if vehicle.max_trips < 1:
         raise PlanningError(f"{owner}: max_trips must be at least 1, is {vehicle.max_trips}")
     for name, value in (
@@ -260,8 +286,10 @@ def _validate_vehicle(vehicle: Vehicle, depots: set[str]) -> None:
 def _validate_steps(owner: str, tariff: Tariff) -> None:
     for name in ("km_steps", "hour_steps", "stop_steps", "parcel_steps"):
         steps = getattr(tariff, name)
+        if not isinstance(steps, tuple) or not all(isinstance(one, tuple) and len(one) == 2 for one in steps):
+            raise PlanningError(f"{owner}: tariff.{name} must be pairs of start and price, is {_shown(steps)}")
         for number, (start, price) in enumerate(steps):
             _amount(owner, f"tariff.{name}[{number}] start", start)
             _amount(owner, f"tariff.{name}[{number}] price", price)
         if any(second[0] <= first[0] for first, second in pairwise(steps)):
-            raise PlanningError(f"{owner}: tariff.{name} must rise, is {steps[:9]}")
+            raise PlanningError(f"{owner}: tariff.{name} must rise, is {_shown(steps[:9])}")

@@ -11,6 +11,8 @@ BENCHMARKS = {
     "cold": "make demo in a fresh clone, installs and downloads included",
     "demo": "The demo in a new workspace: wall time and memory",
     "routing": "Cost on public instance sets beside PyVRP alone and the best known",
+    "quotes": "One insertion quote and one local repair on a plan of 1,000 stops, half of it locked",
+    "families": "Rules solved as one decision beside assign, filter, sequence: 5 to 40 types",
     "conflicts": "Minimal conflicts and relaxations beside brute force, on planted cases",
     "planning": "What Dagster and the lake add to the solver's own time on a planned day",
     "definitions": "CPU seconds and imports of loading the Dagster definitions",
