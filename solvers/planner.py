@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from domain.errors import PlanningError
 from solvers.contradictions import contradictions
 from solvers.engines import RELOAD, Sequences, core, insertion
 from solvers.evaluator import Evaluation, Evaluator, route_of
@@ -50,11 +51,17 @@ def plan(
     ``cancel`` is asked several times a second: once it says yes, the best plan so far comes back within a second.
 
     Orders that cannot be served, or only for more than their penalty, come back unserved with their reason.
+
+    Raises:
+        PlanningError: hard instances that no plan keeps, named (``solvers.contradictions``).
     """
     settings = settings or SolveSettings()
     started = time.monotonic()
     say = progress or (lambda _: None)
-    for one in contradictions(problem):
+    found = contradictions(problem)
+    if impossible := [str(one) for one in found if one.severity == "error"]:
+        raise PlanningError("no plan keeps these instances: " + "; ".join(impossible[:5]))
+    for one in found:
         say(f"{one.severity}: {one}")
     evaluator = Evaluator(problem)
     sequences, engine = _search(evaluator, settings, started, say, initial, cancel)
