@@ -102,6 +102,8 @@ def play_batch(setup: DaySetup) -> DayLog:
             arrive[at], start[at], end[at], code[at] = visit.arrive, visit.start, visit.end, visit.code
             leg_m[at], went[at] = visit.leg_m, moved
         dead = state.dead_s[:active] < NEVER
+        # the stop at which a route ends may be withdrawn while it waits for rescue, as those after it
+        gone |= dead & ~went[rows] & (removed_s[order] <= state.dead_s[:active] + RESCUE_S)
         stopped = np.flatnonzero(~went[rows] & dead & ~barred & ~gone)
         at = rows[stopped]
         end[at], code[at] = state.dead_s[stopped] + RESCUE_S, state.dead_code[stopped]
