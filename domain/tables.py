@@ -673,6 +673,31 @@ INTERVENTIONS = Table(
     ("service_date",),
 )
 
+DISPATCH_DECISIONS = Table(
+    "operation",
+    "dispatch_decisions",
+    "What the live day decided on an event: who serves which order, at which price, and instead of what",
+    "one decision",
+    (
+        _identifier("decision_id", "Event and number of the decision on it"),
+        _identifier("source", "Mapping"),
+        SERVICE_DATE,
+        Column("kind", TEXT, "assign, tender, leave, resequence, drop, expire or withdraw", True),
+        Column("order_id", TEXT, "Order; the first where it is about several"),
+        Column("orders", JSON, "All orders it is about"),
+        Column("vehicle_id", TEXT, "Vehicle"),
+        Column("fleet_id", TEXT, "Fleet"),
+        Column("price_minor", INTEGER, "Expected cost, minor units; below 0 what it saves", True),
+        Column("currency", TEXT, "ISO 4217", True),
+        Column("why", TEXT, "Reason in words", True),
+        Column("alternatives", JSON, "What else was considered, with its expected cost"),
+        _moment("decided_at", "When", True),
+        *BASIS,
+    ),
+    ("decision_id",),
+    ("service_date",),
+)
+
 NOTIFICATIONS = Table(
     "operation",
     "notifications",
@@ -730,6 +755,7 @@ DERIVED_TABLES = (
     PLAN_STOPS,
     UNSERVED_ORDERS,
     INTERVENTIONS,
+    DISPATCH_DECISIONS,
     NOTIFICATIONS,
     COST_LEDGER,
     KPIS,

@@ -16,7 +16,7 @@ from operations.state.entities import (
     tender_state,
     vehicle_state,
 )
-from operations.state.events import Event, Refusal, why_refused
+from operations.state.events import EARLIEST_S, Event, Refusal, why_refused
 
 Key = tuple[str, str]
 
@@ -57,7 +57,7 @@ def start(day: Day) -> DayState:
     """The day before anything has happened."""
     return DayState(
         day,
-        clock_s=min((one.start_s for one in day.problem.vehicles), default=0),
+        clock_s=EARLIEST_S,
         orders={name: OrderState(name, order) for name, order in day.orders.items()},
         vehicles={
             name: vehicle_state(name, day.planned.get(name, ()), day.starts.get(name, vehicle.start_s), ())

@@ -15,6 +15,7 @@ import click
 
 from orchestration.cli.options import fivefold_command
 
+HAND_OVER_S = 0.5
 TOKEN = "FIVEFOLD_LIVE_TOKEN"  # noqa: S105  the name of a setting
 
 
@@ -61,7 +62,7 @@ def command(
 ) -> Any:
     from domain.errors import InputError
     from orchestration.live.begin import begin_day, day_folder
-    from orchestration.live.dayfile import read_day, write_day
+    from orchestration.live.dayfile import midnight_of, read_day, write_day
     from orchestration.live.engine import Engine
     from orchestration.live.journal import Journal
 
@@ -78,9 +79,9 @@ def command(
             from orchestration.lake import Lake
 
             with Lake.open(home) as lake:
-                write_day(folder, begin_day(lake, source, service_date.date())[0])
-        midnight = service_date.timestamp()
-        wall = (lambda: int(time.time() - midnight)) if clock == "wall" else None
+                write_day(folder, *begin_day(lake, source, service_date.date()))
+        midnight = midnight_of(folder)
+        wall = (lambda: int(time.time() - midnight.timestamp())) if clock == "wall" else None
         engine = Engine(read_day(folder), journal, wall_clock=wall)
         token, where = token_of(folder)
         config = uvicorn.Config(create_app(engine, token), host, port, log_level="warning", lifespan="off")
@@ -88,19 +89,36 @@ def command(
         ending = threading.Event()
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: ending.set())
+        day = engine.state.day
+        hand = threading.Thread(target=_hand_over, args=(home, folder, day, source, midnight, ending), daemon=True)
         watch = threading.Thread(target=_watch, args=(server, engine, ending, tick_seconds), daemon=True)
         socket = config.bind_socket()
         socket.listen(2_048)  # whoever reads the address may knock at once
         address = f"http://{host}:{socket.getsockname()[1]}"
         click.echo(f"Live day of {source}, {service_date.date()}: {address}  (token: {where})", err=True)
         watch.start()
+        hand.start()
         server.run([socket])
-        ending.set()
         engine.close()
+        ending.set()
+        hand.join(30)
         events, decisions = journal.counts()
         failed = "" if engine.failed == "stopped" else engine.failed
         result = {"address": address, "events": events, "decisions": decisions, "failed": failed}
     return result, lambda: click.echo(f"{events} events, {decisions} decisions")
+
+
+def _hand_over(home: Path, folder: Path, day: Any, source: str, midnight: datetime, ending: threading.Event) -> None:
+    """Decisions into the outbox as they are made, and what is left at the end."""
+    from orchestration.live.journal import Journal
+    from orchestration.live.outbox import DecisionOutbox
+    from orchestration.messaging.store import OutboxStore
+
+    with Journal(folder, write=False) as journal, OutboxStore(home / "outbox") as store:
+        outbox = DecisionOutbox(store, journal, day, source, midnight)
+        while not ending.wait(HAND_OVER_S):
+            outbox.deliver()
+        outbox.deliver()
 
 
 def _watch(server: Any, engine: Any, ending: threading.Event, tick_seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ TARIFF_RULE = "TariffRule"  # solvers.problem.Rule and solvers.contracts.Rule sh
 KINDS[TARIFF_RULE] = terms.Rule
 
 
-def write_day(folder: Path, day: Day) -> None:
-    """Write ``day.json`` and ``matrices.npz`` into ``folder``, the document last: without it there is no day."""
+def write_day(folder: Path, day: Day, midnight: datetime | None = None) -> None:
+    """Write ``day.json`` and ``matrices.npz`` into ``folder``, the document last: without it there is no day.
+
+    ``midnight``: of the depots' zone, by which the seconds of the day count; None: UTC.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     whole, matrices = (
         day.problem,
@@ -41,6 +44,7 @@ def write_day(folder: Path, day: Day) -> None:
     document = {
         "format": 1,
         "service_date": day.service_date.isoformat(),
+        "midnight": (midnight or datetime.combine(day.service_date, time(), UTC)).isoformat(),
         "seed": day.seed,
         "currency": whole.currency,
         "depots": _plain(whole.depots),
@@ -55,6 +59,14 @@ def write_day(folder: Path, day: Day) -> None:
     draft = folder / "day.json.tmp"
     draft.write_text(json.dumps(document, sort_keys=True))
     draft.replace(folder / "day.json")
+
+
+def midnight_of(folder: Path) -> datetime:
+    """The midnight that a written day's seconds count from."""
+    try:
+        return datetime.fromisoformat(json.loads((folder / "day.json").read_text())["midnight"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder / 'day.json'}: is damaged: {error}") from error
 
 
 def read_day(folder: Path) -> Day:
