@@ -43,7 +43,7 @@ def _cpu(who: int) -> float:
     "Build the features of a year of deliveries, month by month, beside the least that DuckDB alone must do.",
     example="fivefold bench features --json\nfivefold bench features --days 60",
 )
-def command(home: Path, days: int, deliveries: int) -> Any:
+def command(home: Path, days: int, deliveries: int, run_days: int) -> Any:
     from benchmarks.synthetic import fill
     from orchestration.lake import Lake, LakeSettings
     from orchestration.transform import build_features
@@ -64,9 +64,9 @@ def command(home: Path, days: int, deliveries: int) -> Any:
                 "wall_s": round(time.perf_counter() - begun, 1),
             }
             spent, begun, runs = _cpu(resource.RUSAGE_CHILDREN), time.perf_counter(), 0
-            for start in range(0, days, RANGE_DAYS):
+            for start in range(0, days, run_days):
                 first = FIRST + timedelta(days=start)
-                build_features(lake, first, FIRST + timedelta(days=min(start + RANGE_DAYS, days) - 1))
+                build_features(lake, first, FIRST + timedelta(days=min(start + run_days, days) - 1))
                 runs += 1
             cpu_s, wall_s = _cpu(resource.RUSAGE_CHILDREN) - spent, time.perf_counter() - begun
             built = lake.query(
@@ -97,6 +97,7 @@ def command(home: Path, days: int, deliveries: int) -> Any:
 
 for _option in (
     click.option("--days", default=365, show_default=True, type=click.IntRange(1, 3_650)),
+    click.option("--run-days", default=RANGE_DAYS, show_default=True, type=click.IntRange(1, 3_650), help="Dates a run."),
     click.option("--deliveries", default=2_000, show_default=True, type=click.IntRange(1, 100_000)),
 ):
     command = _option(command)
