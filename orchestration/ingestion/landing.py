@@ -23,7 +23,8 @@ class Load:
 
     ``good``, ``bad``, ``bad_keys``: Arrow tables; ``stated``: the source says itself when it could know a row;
     ``files``: path -> id of the files that are new; ``replaced``: path -> ids of what they correct; ``repeated``: how
-    many rows are there twice to the letter.
+    many rows are there twice to the letter; ``dates_before``: service dates the table held before the whole load, where
+    several parts fill it; None: as it is now.
     """
 
     mapping: str
@@ -37,6 +38,7 @@ class Load:
     counts: Counts
     repeated: int
     bad_keys: Any
+    dates_before: frozenset[Any] | None = None
 
     @property
     def key(self) -> list[str]:
@@ -62,7 +64,7 @@ def land(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[Counts, set
     try:
         _find_latest(connection, load)
         landed, stale = _merge(connection, load)
-        retracted, gone = _retract(connection, load)
+        retracted, gone, corrects = _retract(connection, load)
     finally:
         connection.unregister("candidates")
     broken = set(load.bad.column("n").to_pylist())
@@ -73,7 +75,7 @@ def land(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[Counts, set
     if not counts.add_up:
         raise AssertionError(f"{load.mapping}.{load.table.name}: rows do not add up: {counts}")
     _quarantine(connection, load)
-    _account(connection, load, counts)
+    _account(connection, load, counts, corrects)
     for day, rows in gone.items():
         stale[day] = stale.get(day, 0) + rows
     if stale:
@@ -112,6 +114,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, dict
                 "(select min(service_date) from candidates) and (select max(service_date) from candidates)",
                 [load.mapping],
             ).fetchall()
+            if load.dates_before is None or row[0] in load.dates_before
         ]
     source = "candidates"
     if _count(connection, "latest"):
@@ -144,6 +147,14 @@ def _merge(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, dict
             [dates],
         ).fetchall()
         stale = dict(rows)
+    if dated and source == "fresh":  # what moves to another date leaves the one it had
+        left = connection.execute(
+            f"select latest.service_date, count(*) from fresh join latest on "
+            f"{' and '.join(f'latest.{name} = fresh.{name}' for name in load.key)} "
+            "where latest.service_date is distinct from fresh.service_date and not latest.retracted group by 1"
+        ).fetchall()
+        for day, count in left:
+            stale[day] = stale.get(day, 0) + count
     return landed, stale
 
 
@@ -152,11 +163,15 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     return int(found[0]) if found else 0
 
 
-def _retract(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, dict[Any, int]]:
-    """Tombstones for keys that only an earlier content of the same file had; how many, and how many a service date."""
+def _retract(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, dict[Any, int], bool]:
+    """Tombstones for keys that only an earlier content of the same file had.
+
+    How many, how many a service date, and whether it is a correction at all: a file that shares no key with what had
+    its name before is another day's export under the same name, and takes nothing back.
+    """
     old = load.corrected
     if not old:
-        return 0, {}
+        return 0, {}, False
     connection.register("bad_keys", load.bad_keys)
     on = " and ".join(f"other.{name} = latest.{name}" for name in load.key)
     connection.execute(
@@ -167,8 +182,13 @@ def _retract(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, di
     )
     connection.unregister("bad_keys")
     count = _count(connection, "gone")
+    held = connection.execute(
+        "select count(*) from latest where not retracted and list_contains(?, file_id)", [old]
+    ).fetchone()
+    if held and 0 < held[0] == count:
+        return 0, {}, False
     if not count:
-        return 0, {}
+        return 0, {}, True
     columns = ", ".join(load.table.column_names)
     changed = {
         "ingest_time": "greatest(ingest_time, cast($moment as timestamptz))",
@@ -181,8 +201,8 @@ def _retract(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, di
         {"moment": load.moment, "file_id": next(iter(load.files.values()))},
     )
     if "service_date" not in load.table.column_names:
-        return count, {}
-    return count, dict(connection.execute("select service_date, count(*) from gone group by 1").fetchall())
+        return count, {}, True
+    return count, dict(connection.execute("select service_date, count(*) from gone group by 1").fetchall()), True
 
 
 def _quarantine(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
@@ -200,7 +220,7 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
     connection.unregister("bad_rows")
 
 
-def _account(connection: duckdb.DuckDBPyConnection, load: Load, counts: Counts) -> None:
+def _account(connection: duckdb.DuckDBPyConnection, load: Load, counts: Counts, corrects: bool) -> None:
     """One row a new file. The account of one file is exact; of several, rows already known are told together."""
     landed = pd.Series(load.good.column("file_id").value_counts().to_pylist()) if load.good.num_rows else []
     good = {one["values"]: one["counts"] for one in landed}
@@ -219,7 +239,7 @@ def _account(connection: duckdb.DuckDBPyConnection, load: Load, counts: Counts) 
                 "rows_landed": fine,
                 "rows_quarantined": kept,
                 "rows_known": 0,
-                "replaces_file_id": (load.replaced.get(path) or [None])[-1],
+                "replaces_file_id": (load.replaced.get(path) or [None])[-1] if corrects else None,
             }
         )
     if len(rows) == 1:

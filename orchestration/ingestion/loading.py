@@ -37,8 +37,9 @@ def ingest(
 ) -> IngestReport:
     """Load the files of a source that the lake has not seen.
 
-    A file is known by its content. A file that was seen under the same path with other content is a correction: its
-    rows become new versions, keys that are gone are retracted, the old versions stay readable as of before.
+    A file is known by its content. One that was seen under the same path with other content, and shares keys with that,
+    is a correction: its rows become new versions, keys that are gone are retracted, the old versions stay readable as
+    of before.
     ``leave_out``: files that are not ready to be read.
 
     Raises:
@@ -51,6 +52,7 @@ def ingest(
     try:
         readers = _first_readers(mapping)
         for table in RAW_TABLES:  # references first
+            dates = _dates(lake, mapping, table)
             for part in mapping.tables.get(table.name, ()):
                 unreadable = [
                     row
@@ -58,7 +60,7 @@ def ingest(
                     if readers.get(name) == (table.name, mapping.tables[table.name].index(part))
                     for row in rows
                 ]
-                counts, stale, broken = _load_part(lake, mapping, table, part, source, unreadable, moment)
+                counts, stale, broken = _load_part(lake, mapping, table, part, source, unreadable, moment, dates)
                 report.tables.setdefault(table.name, Counts()).add(counts)
                 report.stale_dates = sorted({*report.stale_dates, *stale})
                 report.broken.extend(broken)
@@ -88,6 +90,16 @@ def _first_readers(mapping: Mapping) -> dict[str, tuple[str, int]]:
     return first
 
 
+def _dates(lake: Lake, mapping: Mapping, table: Table) -> frozenset[Any] | None:
+    """Service dates a table holds, asked where several parts fill it: the first must not make the next one late."""
+    if len(mapping.tables.get(table.name, ())) < 2 or "service_date" not in table.column_names:
+        return None
+    found = lake.query_arrow(
+        f"select distinct service_date from {table.qualified_name} where source = ?", [mapping.name]
+    )
+    return frozenset(found.column(0).to_pylist())
+
+
 def _part_files(mapping: Mapping, table: Table, part: TableMapping, source: Source) -> dict[str, str]:
     """Files behind an input, and their ids; a view stands on all inputs. Each part of a table loads a file once."""
     number = mapping.tables[table.name].index(part)
@@ -112,6 +124,7 @@ def _load_part(
     source: Source,
     unreadable: list[BrokenRow],
     moment: datetime,
+    dates: frozenset[Any] | None,
 ) -> tuple[Counts, set[str], list[BrokenRule]]:
     connection = source.connection
     files = _part_files(mapping, table, part, source)
@@ -149,6 +162,7 @@ def _load_part(
         counts=Counts(rows_read=read + len(unreadable), rows_known=read - _count(connection, "_mapped")),
         repeated=_repeated(connection),
         bad_keys=_bad_keys(connection, table, verdict),
+        dates_before=dates,
     )
     counts, stale = lake.write(
         lambda lake_connection: land(lake_connection, load), f"ingest {mapping.name} into {table.qualified_name}"

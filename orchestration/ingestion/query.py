@@ -39,8 +39,9 @@ def read_query(connection: duckdb.DuckDBPyConnection, name: str, one: Input, whe
                 database.execute(sqlalchemy.text("set transaction read only"))
             frame = pd.read_sql(sqlalchemy.text(one.query or ""), database)
             database.rollback()
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    except (sqlalchemy.exc.SQLAlchemyError, pd.errors.DatabaseError) as error:
+        cause = error if isinstance(error, sqlalchemy.exc.SQLAlchemyError) else error.__cause__
+        reason = str(getattr(cause, "orig", None) or cause or error).splitlines()[0]
         raise InputError(f"{where}: the query failed: {reason}") from error
     finally:
         engine.dispose()

@@ -95,7 +95,7 @@ def watch(
         told = ""
         while not stop.is_set():
             look = settling.look(_files(mapping, folder))
-            if look.settled != loaded and look.settled:
+            if look.settled != loaded or (not loads and not told):
                 missing = _missing(mapping, folder, look.unsettled)
                 if missing is None:
                     load(look.unsettled)

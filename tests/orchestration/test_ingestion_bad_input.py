@@ -301,12 +301,29 @@ def test_a_bad_correction_does_not_delete_what_it_fails_to_correct(city):
 
 
 def test_an_order_that_moves_to_another_date_makes_both_dates_stale(city):
-    city.visits(GOOD)
+    city.visits(GOOD, bad(day="2026-01-09"))
+    assert city.load().stale_dates == []
+    city.visits(GOOD.replace("2026-01-02,north", "2026-01-09,north"), bad(day="2026-01-09"))
+    assert city.load().stale_dates == ["2026-01-02", "2026-01-09"]
+    marked = city.lake.query(
+        "select cast(service_date as varchar) as day, rows from control.stale_partitions order by 1"
+    )
+    assert marked.to_numpy().tolist() == [["2026-01-02", 1], ["2026-01-09", 1]]
+
+
+def test_another_day_under_the_same_name_takes_nothing_back(city):
+    city.visits(GOOD, bad())
     city.load()
-    city.visits(GOOD.replace("2026-01-02,north", "2026-01-09,north"), GOOD.replace("a,", "c,", 1))
-    assert set(city.load().stale_dates) >= {"2026-01-02"}
-    city.visits(GOOD.replace("2026-01-02,north", "2026-01-09,north"))
-    assert "2026-01-02" in city.load().stale_dates
+    city.visits(bad(id="x", day="2026-01-03"), bad(id="y", day="2026-01-03"))
+    counts = city.load().tables["orders"]
+    assert (counts.rows_landed, counts.rows_retracted) == (2, 0)
+    city.visits(bad(id="x", day="2026-01-03"))  # and this one corrects it
+    assert city.load().tables["orders"].rows_retracted == 1
+    files = city.lake.query(
+        "select replaces_file_id is not null as corrects from control.ingested_files where table_name = 'orders' "
+        "order by ingest_time"
+    )
+    assert files["corrects"].tolist() == [False, False, True]
 
 
 def test_json_lines_that_are_none_are_kept_aside(city):
