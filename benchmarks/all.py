@@ -63,6 +63,6 @@ def lines(figures: dict[str, Any], indent: str = "") -> Iterator[str]:
 
 def verdict(key: str, value: Any, target: float) -> str:
     """The target in words and whether it is met: rates are to be at least, all else at most."""
-    rate = key.endswith("_per_s")
+    rate = "_per_s" in key
     met = isinstance(value, int | float) and (value >= target if rate else value <= target)
     return f"{'at least' if rate else 'at most'} {target:g}: {'met' if met else 'MISSED'}"
