@@ -19,6 +19,7 @@ import numpy as np
 
 from solvers.engines import RELOAD, Sequences, insertion
 from solvers.evaluator import Evaluation, Evaluator
+from solvers.explainer import sequences_of
 from solvers.families import RouteSummary
 from solvers.plan import Plan, Relaxation, Unserved
 from solvers.problem import AUTHORITIES, Order, PlanningProblem, Travel, Vehicle
@@ -32,9 +33,13 @@ SMALL = 6
 """Up to so many orders (on vehicles with one trip) every plan is tried: answers are then exact."""
 NEAR_VEHICLES = 4
 """Larger days: the vehicles with the cheapest ways to take the order are looked at."""
-ROUNDS = 6
-STEPS = 40
-MOST_ITEMS = 60
+ROUNDS = 3
+STEPS = 25
+"""Ruin and recreate, so many times so long, before a larger day counts as infeasible."""
+
+
+class OutOfTimeError(Exception):
+    """The time for an explanation is over, and whether there is a plan is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +80,49 @@ def explain_conflict(
 
     Args:
         most: relaxations looked for.
-        seconds: time after which no further search is begun.
+        seconds: time after which no further search is begun; where even the minimal set is not found by then, the
+            answer is empty.
 
     Raises:
         KeyError: the problem has no such order.
     """
     case = _case(problem, plan, order_id, time.monotonic() + seconds)
     case.items = items_of(case.problem, prices)
-    whole = frozenset(case.items)
-    if _feasible(case, whole, seed):
-        return Conflict(order_id, (), _dearer(case, orders_penalty(problem, order_id), seed), ({},))
-    conflict = _minimal(case, seed)
-    ranked: list[tuple[Relaxation, dict[str, int]]] = []
-    tried: set[frozenset[str]] = set()
-    waiting: list[frozenset[str]] = [frozenset()]
-    while waiting and len(ranked) < most and (not ranked or time.monotonic() < case.deadline):
-        kept = waiting.pop(0)
-        if kept in tried:
-            continue
-        tried.add(kept)
-        found = _cheapest(case, kept, seed)
-        if found is None:
-            continue
-        if all(found[1] != one for _, one in ranked):
-            ranked.append(found)
-        waiting.extend(kept | {key} for key in found[1])
-    ranked.sort(key=lambda one: (not one[0].certified, one[0].price_minor, one[0].what))
+    try:
+        if _feasible(case, frozenset(case.items), seed):
+            return Conflict(order_id, (), _dearer(case, orders_penalty(problem, order_id), seed), ({},))
+        conflict = _minimal(case, seed)
+    except OutOfTimeError:
+        return Conflict(order_id, (), ())
+    ranked = _ranked(case, most, seed)
     return Conflict(
         order_id,
         tuple(case.items[key] for key in conflict),
         tuple(one for one, _ in ranked),
         tuple(given for _, given in ranked),
     )
+
+
+def _ranked(case: _Case, most: int, seed: int) -> list[tuple[Relaxation, dict[str, int]]]:
+    """Up to ``most`` relaxations, the cheapest first: after each, those without one of what it gives are looked for."""
+    ranked: list[tuple[Relaxation, dict[str, int]]] = []
+    tried: set[frozenset[str]] = set()
+    waiting: list[frozenset[str]] = [frozenset()]
+    while waiting and len(ranked) < most and time.monotonic() < case.deadline:
+        kept = waiting.pop(0)
+        if kept in tried:
+            continue
+        tried.add(kept)
+        try:
+            found = _cheapest(case, kept, seed)
+        except OutOfTimeError:
+            break
+        if found is None:
+            continue
+        if all(found[1] != one for _, one in ranked):
+            ranked.append(found)
+        waiting.extend(kept | {key} for key in found[1])
+    return sorted(ranked, key=lambda one: (not one[0].certified, one[0].price_minor, one[0].what))
 
 
 def orders_penalty(problem: PlanningProblem, order_id: str) -> int:
@@ -182,15 +198,7 @@ def _case(problem: PlanningProblem, plan: Plan, order_id: str, deadline: float) 
             and (lock := replace(one, orders=tuple(o for o in one.orders if o in members))).orders
         ),
     )
-    initial: Sequences = {}
-    for route in plan.routes:
-        if route.vehicle_id in ids:
-            sequence: list[str] = []
-            for number, visit in enumerate(route.visits):
-                if number and visit.trip != route.visits[number - 1].trip:
-                    sequence.append(RELOAD)
-                sequence.append(visit.order_id)
-            initial[route.vehicle_id] = sequence
+    initial = {key: sequence for key, sequence in sequences_of(plan).items() if key in ids}
     return _Case(small, order_id, initial, _cost(Evaluator(small), initial), deadline)
 
 
@@ -320,12 +328,15 @@ def _solve(case: _Case, problem: PlanningProblem, seed: int, *, cheapest: bool =
     evaluator = Evaluator(problem)
     if plain and not problem.locks and len(problem.orders) <= SMALL and len(problem.vehicles) <= 3:
         return _every(evaluator, cheapest)
+    paired = any(case.order_id in {one.order_id, one.pickup_of} for one in problem.orders if one.pickup_of)
+    if not paired and not _alone(evaluator, case.order_id):
+        return None
     best: Sequences | None = None
     initial = case.initial
     cost = 0
     for round_ in range(ROUNDS):
         found = insertion.improve(
-            problem, initial, seed=seed + round_, iterations=STEPS, deadline=float("inf"), evaluator=evaluator
+            problem, initial, seed=seed + round_, iterations=STEPS, deadline=case.deadline, evaluator=evaluator
         )
         served = {one for ids in found.values() for one in ids}
         complete = all(order.order_id in served for order in problem.orders)
@@ -337,8 +348,19 @@ def _solve(case: _Case, problem: PlanningProblem, seed: int, *, cheapest: bool =
                 return best
         initial = found
         if time.monotonic() > case.deadline:
+            if best is None:
+                raise OutOfTimeError
             break
     return best
+
+
+def _alone(evaluator: Evaluator, order_id: str) -> bool:
+    """Whether some vehicle could serve the order and nothing else; True where a rule may want company."""
+    rules = evaluator.rules.route
+    if any(rule.hard and not kind.monotone and kind.unit in {"stop", "unit"} for rule, kind in rules):
+        return True
+    order = evaluator.orders[order_id]
+    return any(evaluator.evaluate(vehicle, [order]) is not None for vehicle in evaluator.problem.vehicles)
 
 
 def _summaries(evaluator: Evaluator, sequences: Sequences) -> Iterator[tuple[Evaluation, RouteSummary]]:

@@ -16,7 +16,8 @@ from domain.errors import PlanningError
 from orchestration.lake import Lake
 from orchestration.planning.build import build_problem, plannable
 from orchestration.planning.inputs import DayInputs, day_inputs
-from solvers import Plan, PlanningProblem, Route, SolveSettings, Violation, plan, verify
+from solvers import Plan, PlanningProblem, Route, SolveSettings, Unserved, Violation, plan, verify
+from solvers.conflicts import with_conflicts
 
 PUBLISHED = (tables.PLANS, tables.ROUTES, tables.PLAN_STOPS, tables.UNSERVED_ORDERS)
 CSV_COLUMNS = [
@@ -61,6 +62,21 @@ class PlannedDay:
         return path
 
 
+EXPLAIN_S = 10.0
+"""For the conflicts and relaxations of what is unserved."""
+
+
+def _in_words(one: Unserved) -> str:
+    """Why an order is unserved, what keeps it out, and the cheapest way to let it in."""
+    parts = [one.explanation]
+    if one.conflict:
+        parts.append("kept out by: " + "; ".join(one.conflict))
+    if one.relaxations:
+        way = one.relaxations[0]
+        parts.append(f"cheapest way ({way.authority}, {way.price_minor} minor units more): {way.what}")
+    return ". ".join(parts)
+
+
 def plan_day(
     lake: Lake,
     source: str,
@@ -81,6 +97,8 @@ def plan_day(
     problem = build_problem(inputs)
     outcome = plan(problem, SolveSettings(seconds=seconds, seed=seed, iterations=iterations), progress)
     violations = verify(problem, outcome)
+    if outcome.unserved and iterations is None and not violations:  # with an iteration budget all runs are the same
+        outcome = with_conflicts(problem, outcome, seconds=min(EXPLAIN_S, seconds))
     outcome = replace(
         outcome,
         unserved=(*outcome.unserved, *left),
@@ -190,7 +208,7 @@ def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: b
             "plan_id": plan_id(depots[one.order_id]),
             "order_id": one.order_id,
             "reason": one.reason,
-            "explanation": one.explanation,
+            "explanation": _in_words(one),
             "penalty_minor": one.penalty_minor,
         }
         for one in outcome.unserved

@@ -68,7 +68,7 @@ def test_a_larger_day_is_explained_in_time_and_words():
     base = day(5, count=24, vans=2, pairs=False)
     late = replace(base.orders[3], windows=(Window(0, 60),), required_certifications=frozenset({"adr"}))
     problem = replace(base, orders=(*base.orders[:3], late, *base.orders[4:]))
-    plan = with_conflicts(problem, planned(problem, 10), seconds=20)
+    plan = with_conflicts(problem, planned(problem, 10), seconds=200)
     told = {one.order_id: one for one in plan.unserved}["o3"]
     assert any("window of order o3" in words for words in told.conflict)
     assert told.relaxations and told.relaxations[0].certified

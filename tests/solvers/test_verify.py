@@ -142,7 +142,16 @@ def test_the_command_proves_prices_and_explains(tmp_path, capfd):
     (tmp_path / "problem.json").write_text(json.dumps(problem_json(problem)))
     (tmp_path / "plan.json").write_text(json.dumps(plan_json(plan)))
     run = CliRunner().invoke(
-        main, ["verify", str(tmp_path / "plan.json"), str(tmp_path / "problem.json"), "--explain", "--json"]
+        main,
+        [
+            "verify",
+            str(tmp_path / "plan.json"),
+            str(tmp_path / "problem.json"),
+            "--explain",
+            "--seconds",
+            "200",
+            "--json",
+        ],
     )
     told = json.loads(capfd.readouterr().out)
     assert run.exit_code == 0 and told["valid"]
