@@ -20,6 +20,8 @@ from solvers import Plan, PlanningProblem, Route, SolveSettings, Unserved, Viola
 from solvers.conflicts import with_conflicts
 
 PUBLISHED = (tables.PLANS, tables.ROUTES, tables.PLAN_STOPS, tables.UNSERVED_ORDERS)
+STARVED_ENGINE, MORE_TIME = "insertion", 3
+"""The engine that is left when the search did not come to a plan in its time, and how much more time it then gets."""
 CSV_COLUMNS = [
     "route_id",
     "vehicle_id",
@@ -95,7 +97,7 @@ def plan_day(
     """
     inputs, left = plannable(day_inputs(lake, source, service_date, as_of))
     problem = build_problem(inputs)
-    outcome = plan(problem, SolveSettings(seconds=seconds, seed=seed, iterations=iterations), progress)
+    outcome = _search(problem, SolveSettings(seconds=seconds, seed=seed, iterations=iterations), progress)
     violations = verify(problem, outcome)
     if outcome.unserved and iterations is None and not violations:  # with an iteration budget all runs are the same
         outcome = with_conflicts(problem, outcome, seconds=min(EXPLAIN_S, seconds))
@@ -120,6 +122,17 @@ def plan_day(
         "depots": len(plans),
     }
     return PlannedDay(inputs, problem, outcome, violations, frames, metadata)
+
+
+def _search(problem: PlanningProblem, settings: SolveSettings, progress: Callable[[str], None] | None) -> Plan:
+    """The plan; where the machine is so busy that the search had no turn and orders are left, once more with more time."""
+    first = plan(problem, settings, progress)
+    if settings.iterations is not None or first.engine != STARVED_ENGINE or not first.unserved:
+        return first
+    longer = replace(settings, seconds=settings.seconds * MORE_TIME)
+    if progress:
+        progress(f"the search had no turn in {settings.seconds:g} s; once more with {longer.seconds:g} s")
+    return min(first, plan(problem, longer, progress), key=lambda one: one.cost_minor)
 
 
 def publish(lake: Lake, planned: PlannedDay) -> int:

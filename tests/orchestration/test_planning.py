@@ -135,3 +135,29 @@ def test_a_trip_that_was_observed_is_taken_as_observed_and_the_others_as_fitted(
     assert (known.distance_m[0, 1], known.duration_s[0, 1]) == (1_200, 120)
     assert (known.distance_m[1, 0], known.duration_s[1, 0]) == (900, 90)
     assert (known.distance_m[2, 0], known.duration_s[2, 0]) == (900, 90)
+
+
+def test_a_search_that_had_no_turn_gets_more_time_once(lake, monkeypatch):
+    from dataclasses import replace
+
+    from orchestration.planning import service
+    from solvers.plan import Unserved
+
+    shift(lake)
+    lake.append(tables.ORDERS, rows(order("a"), order("b")))
+    real, asked = service.plan, []
+
+    def busy(problem, settings, progress=None):
+        asked.append(settings.seconds)
+        found = real(problem, settings, progress)
+        if len(asked) > 1:
+            return found
+        left = tuple(Unserved(one.order_id, "no_capacity", "no time", 25_000) for one in problem.orders)
+        return replace(found, routes=(), unserved=left, transport_minor=0, penalty_minor=50_000, engine="insertion")
+
+    monkeypatch.setattr(service, "plan", busy)
+    said = []
+    planned = plan_day(lake, "shop", DAY, seconds=0.5, progress=said.append)
+    assert asked == [0.5, 1.5]
+    assert planned.metadata["served"] == 2
+    assert any("once more with 1.5 s" in line for line in said)
