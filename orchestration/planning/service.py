@@ -125,7 +125,7 @@ def plan_day(
 
 
 def _search(problem: PlanningProblem, settings: SolveSettings, progress: Callable[[str], None] | None) -> Plan:
-    """The plan; where the machine is so busy that the search had no turn and orders are left, once more with more time."""
+    """The plan; once more with more time where a busy machine gave the search no turn and orders are left."""
     first = plan(problem, settings, progress)
     if settings.iterations is not None or first.engine != STARVED_ENGINE or not first.unserved:
         return first
