@@ -6,21 +6,24 @@ import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
-from operations.decide import OURS, Decision
+from operations.decide import OURS, Decision, step
 from operations.dispatch.ahead import ahead
 from operations.dispatch.repair import stranded
-from operations.state import Event
+from operations.state import DayState, Event
 from operations.state.events import ORDER_LEFT, ROUTE_SET
 from orchestration.live.engine import Engine, OverloadedError, StoppedError, metrics
 
 MOST_EVENTS = 1_000
+MOST_SUPPOSED = 100
 MOST_BYTES = 4_000_000
 MOST_TEXT = 200
 ANSWER_S = 60.0
@@ -87,6 +90,14 @@ def create_app(engine: Engine, token: str) -> FastAPI:
     @app.post("/v1/events", dependencies=[Depends(known)])
     async def events(request: Request) -> dict[str, Any]:
         return {"results": await _take(engine, await _body(request))}
+
+    @app.post("/v1/what-if", dependencies=[Depends(known)])
+    async def suppose(request: Request) -> dict[str, Any]:
+        rows = [event_from(row) for row in await _body(request)]
+        wrong = next((one for one in rows if isinstance(one, str)), "")
+        if wrong or len(rows) > MOST_SUPPOSED:
+            raise HTTPException(422, wrong or f"{MOST_SUPPOSED} events at most")
+        return await run_in_threadpool(what_if, engine.state, [one for one in rows if isinstance(one, Event)])
 
     @app.get("/v1/decisions", dependencies=[Depends(known)])
     def decisions(after: int = Query(0, ge=0), most: int = Query(500, ge=1, le=5_000)) -> dict[str, Any]:
@@ -169,6 +180,23 @@ async def _decisions(engine: Engine, request: Request) -> AsyncIterator[str]:
             yield f"event: decision\ndata: {json.dumps(brief(decision))}\n\n"
     finally:
         engine.listeners.remove(listener)
+
+
+def what_if(state: DayState, events: list[Event]) -> dict[str, Any]:
+    """What would be decided if these events came now. The state is a value: the day itself is not touched."""
+    made: list[Decision] = []
+    refused = []
+    for event in events:
+        state, decisions = step(state, replace(event, seen_s=max(state.clock_s, event.at_s)))
+        made += decisions
+        if event.event_id in state.refused:
+            refused.append({"event_id": event.event_id, "reason": state.refused[event.event_id].reason})
+    return {
+        "decisions": [brief(one) for one in made],
+        "cost_minor": sum(one.price_minor for one in made),
+        "unplaced": [one.order_id for one in stranded(state)],
+        "refused": refused,
+    }
 
 
 def brief(decision: Decision) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from solvers.waves.search import Answer, Begin, Task, route
 from solvers.waves.wave import Integers
 
 GRACE_S = 1.0
-START_S = 15.0
+START_S = 120.0
 READY = "ready"
 
 

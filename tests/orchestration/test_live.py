@@ -193,6 +193,21 @@ def test_the_page_and_the_overview(served):
     assert any(one["status"] == "broken" for one in day["vehicles"])
 
 
+def test_what_if_a_van_were_lost_and_ten_orders_came_leaves_the_day_as_it_is(served):
+    client, engine, journal = served
+    name = digest(engine.state)
+    van = next(iter(DAY.planned))
+    supposed = [event("x", "driver_no_show", 27_000, vehicle_id=van)]
+    supposed += [created(f"x{n}", f"extra{n}", 9 + n % 4, 27_000) for n in range(10)]
+    answer = client.post("/v1/what-if", json={"events": [as_row(one) for one in supposed]}, headers=WITH).json()
+    placed = {order for one in answer["decisions"] for order in one["orders"]}
+    assert placed >= {*DAY.planned[van], *(f"extra{n}" for n in range(10))}
+    assert answer["cost_minor"] == sum(one["price_minor"] for one in answer["decisions"])
+    assert digest(engine.state) == name and journal.counts() == (0, 0)
+    assert client.post("/v1/what-if", json={"events": [{}] * 101}, headers=WITH).status_code == 422
+    assert client.post("/v1/what-if", json={"events": []}).status_code == 401
+
+
 def test_one_instance_at_a_time_serves_a_day(tmp_path):
     from domain.errors import InputError
 
