@@ -35,6 +35,8 @@ def explain(
 
     What is not examined by ``deadline`` (of ``time.monotonic``) is said to be left out by choice of the search.
     """
+    if time.monotonic() >= deadline:
+        return tuple(_left_out(one) for one in plan.unserved)
     evaluator = evaluator or Evaluator(problem)
     state = State(evaluator)
     state.take_over(sequences_of(plan))

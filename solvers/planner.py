@@ -15,7 +15,9 @@ from solvers.families import native
 from solvers.plan import Plan, Unserved
 from solvers.problem import Order, PlanningProblem
 
-REASONS_S = 1.0
+AFTER_S = 0.0002
+"""Seconds an order that the time after the search takes."""
+REASONS_S = 0.7
 """How long after the search reasons are looked for."""
 Progress = Callable[[str], None]
 
@@ -104,7 +106,8 @@ def _search(
     if not problem.locks:
         found = core.search(
             native(problem),
-            seconds=share * settings.seconds,
+            # what comes after the search (exact times, reasons) grows with the number of orders
+            seconds=max(0.5 * settings.seconds, share * settings.seconds - AFTER_S * len(problem.orders)),
             seed=settings.seed,
             workers=settings.workers,
             iterations=settings.iterations,
@@ -117,7 +120,7 @@ def _search(
     sequences = found or {}
     if not rich and found is not None and _complete(evaluator, sequences):
         return sequences, engine
-    deadline = max(started + settings.seconds, time.monotonic() + 0.05 * settings.seconds)
+    deadline = max(started + settings.seconds, time.monotonic() + min(0.5, 0.05 * settings.seconds))
     if settings.iterations is not None:
         deadline = float("inf")
     if cancel is not None and cancel():

@@ -43,8 +43,9 @@ def compile_problem(evaluator: Evaluator, *, required: bool = True) -> Compiled:
 
     problem = evaluator.problem
     by_kind: dict[tuple[object, ...], list[Vehicle]] = {}
+    kept_away = _kept_away(problem)
     for vehicle in problem.vehicles:
-        by_kind.setdefault(_kind(vehicle, evaluator), []).append(vehicle)
+        by_kind.setdefault(_kind(vehicle, evaluator, kept_away), []).append(vehicle)
     depot_ids = [depot.depot_id for depot in problem.depots]
     singles = [order for order in problem.orders if order.order_id not in evaluator.pairs and not order.pickup_of]
     paired = [order for order in problem.orders if order.pickup_of]
@@ -143,15 +144,24 @@ def _load(order: Order, dimension: int) -> int:
     return amounts[dimension] if dimension < len(amounts) else 0
 
 
-def _kind(vehicle: Vehicle, evaluator: Evaluator) -> tuple[object, ...]:
+def _kept_away(problem: PlanningProblem) -> dict[str, list[int]]:
+    """Vehicle -> numbers of the orders that a ban or a certification keeps it from."""
+    found: dict[str, list[int]] = {}
+    for number, order in enumerate(problem.orders):
+        for vehicle_id in order.banned_vehicles:
+            found.setdefault(vehicle_id, []).append(number)
+        if order.required_certifications:
+            for vehicle in problem.vehicles:
+                if not order.required_certifications <= vehicle.certifications.keys():
+                    found.setdefault(vehicle.vehicle_id, []).append(number)
+    return found
+
+
+def _kind(vehicle: Vehicle, evaluator: Evaluator, kept_away: dict[str, list[int]]) -> tuple[object, ...]:
     """Vehicles of one kind are interchangeable for every order of the problem."""
-    problem = evaluator.problem
-    simple = not evaluator.rules.pair and not any(
-        order.banned_vehicles or order.required_certifications for order in problem.orders
-    )
-    if simple:
-        return (*kind_of(vehicle), ())
-    return (*kind_of(vehicle), tuple(evaluator.pair_price(vehicle, order) for order in problem.orders))
+    if not evaluator.rules.pair:
+        return (*kind_of(vehicle), tuple(kept_away.get(vehicle.vehicle_id, ())))
+    return (*kind_of(vehicle), tuple(evaluator.pair_price(vehicle, order) for order in evaluator.problem.orders))
 
 
 def _prices(evaluator: Evaluator, vehicle: Vehicle, places: Integers, visited: list[Order], scale: int) -> Integers:

@@ -219,7 +219,7 @@ class _Core:
         return best
 
     def _first(self, seed: int) -> Sequences | None:
-        seconds = max(0.6, min(0.12 * self.left(), 0.002 * len(self.problem.orders)))
+        seconds = max(0.6, min(0.15 * self.left(), 0.004 * len(self.problem.orders)))
         tasks = [Task(seconds, seed + n, factor=FACTORS[n % 2], cpu=self.cpu) for n in range(len(self.team))]
         best = self.whole(tasks)
         if best is None:
@@ -299,7 +299,7 @@ class _Core:
         part = self._neighbourhood()
         if part is None:
             return
-        vehicles, orders = part
+        vehicles, placed, waiting = part
         spare = self._spare()
         self.busy |= set(vehicles) | set(spare)
         for vehicle_id in vehicles:
@@ -307,9 +307,11 @@ class _Core:
         task = Task(
             seconds,
             self.chance.randrange(2**30),
-            tuple(orders),
+            (*placed, *waiting),
             (*vehicles, *spare),
             {one: self.routes[one] for one in vehicles},
+            # whether all that waits has room here is not known: it may wait on, for its penalty
+            required=not waiting,
             factor=self.chance.choice(FACTORS),
             cpu=self.cpu,
         )
@@ -336,8 +338,8 @@ class _Core:
             self.routes[one] = ids
             self.visited.setdefault(one, 0)
 
-    def _neighbourhood(self) -> tuple[list[str], list[str]] | None:
-        """Routes near a stop of the least visited free route, up to ``PART`` stops, and the open orders among them."""
+    def _neighbourhood(self) -> tuple[list[str], list[str], list[str]] | None:
+        """Routes near a stop of the least visited free route, up to ``PART`` stops; their orders; open ones near."""
         free = [one for one in self.routes if one not in self.busy]
         if not free:
             return None
@@ -365,7 +367,7 @@ class _Core:
                 continue
             chosen.append(vehicle_id)
             orders.extend(members)
-        return chosen, orders + self._open_near(near, set(orders))
+        return chosen, orders, self._open_near(near, set(orders))
 
     def _open_near(self, near: list[int], inside: set[str]) -> list[str]:
         """Open orders near the part that it may take up; no alternative of an order served elsewhere."""

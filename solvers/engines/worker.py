@@ -24,6 +24,8 @@ import numpy as np
 from solvers.engines import Sequences
 from solvers.problem import Order, PlanningProblem, Rule, Travel, Vehicle
 
+LEAST_S = 0.4
+"""Seconds of search that a task gets even where compiling took its time."""
 TRAIL = 10
 """Earlier best plans that an answer brings along."""
 GRACE_S = 1.5
@@ -289,7 +291,7 @@ def _solve(
         compiled = compile_problem(evaluator, required=task.required)
     initial = solution_of(compiled, evaluator, task.initial) if task.initial else None
     spent = (time.process_time() if task.cpu else time.perf_counter()) - started
-    seconds = max(0.0, task.seconds - spent)
+    seconds = max(min(LEAST_S, task.seconds), task.seconds - spent)
     trail: deque[Any] = deque(maxlen=TRAIL)
     best, cost = run(
         compiled.data,
