@@ -127,6 +127,8 @@ class _Core:
         """Run one task a worker; the cheapest answer."""
         for worker, task in zip(self.team, tasks, strict=False):
             worker.give(task)
+            # a search of the whole is waited for longer than one of a part: without its plan there is none
+            worker.due = max(worker.due, time.monotonic() + 0.6 * self.left())
         best: Sequences | None = None
         cost = float("inf")
         while any(worker.task for worker in self.team):
