@@ -21,6 +21,8 @@ from operations.watch import TimeModel, fit_times, pace, project
 
 LEAD = timedelta(minutes=30)
 EVERY_S = 600
+SLOW_S = 0.2
+"""A decision about one event should take no longer; an event concerns one route, however many stops are open."""
 SCAN_S = 60
 """Events are known within a minute; the few that come hours late are left out of the projection as they come."""
 RULES = Rules(late_on=0.85, late_off=0.4, quiet_from=0, quiet_until=0)
@@ -41,6 +43,7 @@ class MessageCounts:
     alert_false: int = 0
     decisions: int = 0
     decision_us: int = 0
+    slow_decisions: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Plain numbers."""
@@ -159,8 +162,10 @@ def _watch_route(model: TimeModel, route: Route, counts: MessageCounts) -> None:
             told[index], notice, _ = decide(told[index], sight, WHO, RULES)
             if notice is not None and notice.delay and index not in told_late:
                 told_late[index] = now
+        took_s = time.perf_counter() - started
         counts.decisions += 1
-        counts.decision_us += int((time.perf_counter() - started) * 1e6)
+        counts.decision_us += int(took_s * 1e6)
+        counts.slow_decisions += took_s > SLOW_S
     lead = LEAD.total_seconds()
     counts.stops += len(route.order_ids)
     counts.late += int(late.sum())

@@ -80,6 +80,7 @@ def summarise(worlds: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, Any]
         "late_orders": told["late"],
         "stops_watched": told["stops"],
         "delay_messages": told["messages"],
+        "decisions_over_200_ms": rate("slow_decisions", "decisions"),
         "decision_ms": round(told["decision_us"] / max(told["decisions"], 1) / 1_000, 2),
         "actions": {
             name.removeprefix("used_"): int(_total(worlds, "soft", name).sum())
