@@ -97,14 +97,14 @@ def act_on_day(
     for stop in stops.itertuples():
         choice = assigned[stop.order_id]
         ask = choice.assigned == "treated" and choice.option is not None and choice.option.action in ASKED
-        seen, who = _sighting(stop, source, decided, ask), _preferences(known.get(str(stop.customer_id)))
+        seen, who = _sighting(stop, source, decided, ask), preferences(known.get(str(stop.customer_id)))
         # who is treated is the policy's decision, not the template's threshold
         _, notice, back = decide(Told(), seen, who, rules)
         held += back
         if notice is not None:
             messages.append(compose(notice, who, rules))
-            decisions.append(_notification(notice, who, rules, day, basis))
-        decisions += [_held(one, day, basis) for one in back]
+            decisions.append(_decision(notification_row(notice, who, rules, day, basis)))
+        decisions += [_decision(held_row(one, day, basis)) for one in back]
     new = store.record(messages, decisions)
     relay(lake, store)
     tracked = [_tracked(one, source, decided, zone.key) for one in stops.itertuples()]
@@ -165,7 +165,8 @@ def _tracked(stop: Any, source: str, decided: datetime, timezone: str) -> Tracke
     )  # fmt: skip
 
 
-def _preferences(person: Person | None) -> Preferences:
+def preferences(person: Person | None) -> Preferences:
+    """What a customer chose, without who they are."""
     if person is None:
         return Preferences()
     return Preferences(
@@ -177,11 +178,18 @@ def _preferences(person: Person | None) -> Preferences:
     )
 
 
-def _notification(notice: Notice, who: Preferences, rules: Rules, day: date, basis: dict[str, Any]) -> DecisionRow:
+def _decision(row: dict[str, Any]) -> DecisionRow:
+    return DecisionRow(NOTIFICATIONS, row["notification_id"], row)
+
+
+def notification_row(
+    notice: Notice, who: Preferences, rules: Rules, day: date, basis: dict[str, Any]
+) -> dict[str, Any]:
+    """The row of ``operation.notifications`` of a message that goes."""
     seen, channel = notice.seen, notice.channels[0]
     key = message_key(seen.source, seen.order_id, notice.trigger, notice.version, channel)
     interval = seen.interval or (None, None)
-    row = {
+    return {
         "notification_id": key,
         "source": seen.source,
         "service_date": day,
@@ -201,14 +209,14 @@ def _notification(notice: Notice, who: Preferences, rules: Rules, day: date, bas
         "cost_minor": rules.cost_minor.get(channel, 0),
         **basis,
     }
-    return DecisionRow(NOTIFICATIONS, key, row)
 
 
-def _held(one: Held, day: date, basis: dict[str, Any]) -> DecisionRow:
+def held_row(one: Held, day: date, basis: dict[str, Any]) -> dict[str, Any]:
+    """The row of a message that was held back, with the guard that did."""
     seen = one.seen
     parts = (seen.source, seen.order_id, str(one.trigger), seen.at.isoformat(), "held")
     key = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
-    row = {
+    return {
         "notification_id": key,
         "source": seen.source,
         "service_date": day,
@@ -222,7 +230,6 @@ def _held(one: Held, day: date, basis: dict[str, Any]) -> DecisionRow:
         "cost_minor": 0,
         **basis,
     }
-    return DecisionRow(NOTIFICATIONS, key, row)
 
 
 def _beliefs(lake: Lake, source: str, decided: datetime) -> dict[Action, Efficacy]:

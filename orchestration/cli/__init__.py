@@ -15,6 +15,7 @@ COMMANDS = {
     "solve": "Solve a problem file: VRPLIB, Solomon, Li and Lim, MAMUT, VROOM or our JSON",
     "plan": "Plan one service date of a source",
     "act": "Decide interventions and messages of a planned date",
+    "watch": "What customers are told of a running day",
     "trail": "One order from promise to cost, with what was not done",
     "serve": "The customers' pages behind signed links: answers and tracking",
     "people": "The address book: names, addresses and consent",

@@ -372,3 +372,49 @@ def test_a_wrong_address_book_is_refused_with_row_and_field(tmp_path, text, why)
     result = CliRunner().invoke(main, ["--home", str(tmp_path), "people", "load", str(path)])
     assert result.exit_code == 2
     assert why in result.output
+
+
+def play(lake, concluded, delay_min=0):
+    """The route sets out on time; its first stops end ``delay_min`` later than planned."""
+    start = {"event_id": "s", "event_type": "route_started", "route_id": "r1", "event_time": NOON, **ORIGIN}
+    rows = [{**start, "service_date": DAY, "ingest_time": NOON}]
+    for n in range(concluded):
+        when = NOON + timedelta(minutes=n + 1 + delay_min)
+        done = {"event_id": f"d{n}", "event_type": "attempt_failed" if n == 1 else "delivered", "route_id": "r1"}
+        reason = "recipient_absent" if n == 1 else None
+        rows.append(
+            {**done, "order_id": name(n), "failure_reason": reason, "lat": 52.0, "lon": 4.901, "event_time": when,
+             **ORIGIN, "service_date": DAY, "ingest_time": when}
+        )  # fmt: skip
+    lake.append(tables.DELIVERY_EVENTS, pd.DataFrame(rows))
+
+
+def test_a_running_day_tells_what_it_shows_once_however_often_it_is_watched(home):
+    from orchestration.acting.live import watch_day
+
+    act(home)
+    with Lake.open(home) as lake, OutboxStore(home / "outbox") as store:
+        play(lake, concluded=4, delay_min=60)
+        soon, later = NOON + timedelta(minutes=10), NOON + timedelta(minutes=75)
+        first = watch_day(lake, store, people(), "demo", DAY, soon)
+        assert set(first.summary()["triggers"]) == {"out_for_delivery"}
+        assert first.summary()["orders"] == {"on_the_way": ORDERS}
+        second = watch_day(lake, store, people(), "demo", DAY, later)
+        assert second.new_messages == second.summary()["messages"] - first.summary()["messages"]
+        again = watch_day(lake, store, people(), "demo", DAY, later)
+        assert again.new_messages == 0
+        assert [one.key for one in again.messages] == [one.key for one in second.messages]
+        told = second.summary()["triggers"]
+        assert told["failed_with_options"] == 1
+        assert told["late_risk"] > 10, "an hour behind, the last stops of a two-hour window will be late"
+        late = {one.order_id for one in second.messages if one.trigger == "late_risk"}
+        assert name(ORDERS - 2) in late or name(ORDERS - 1) in late
+        assert name(4) not in late
+        pages = {one.order_id: one for one in second.tracked}
+        assert (pages["o00"].status, pages["o01"].status) == ("delivered", "attempt_failed")
+        assert pages["o01"].reason == "recipient_absent"
+        assert pages["o04"].stops_before == 0
+        assert 50 < pages["o04"].courier_m < 90
+        assert pages["o59"].interval[0] > NOON + timedelta(minutes=100)
+        rows = lake.query("select count(*) as n, count(distinct notification_id) as k from operation.notifications")
+        assert rows["n"].iloc[0] == rows["k"].iloc[0]

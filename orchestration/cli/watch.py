@@ -1,0 +1,50 @@
+"""``fivefold watch``: what customers are told of a running day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from orchestration.cli.options import fivefold_command
+
+
+@fivefold_command(
+    "Fold a running date of SOURCE from its plan and the events that arrived: project every open stop, decide the "
+    "messages that calls for, refresh the customers' pages. Run it as often as events come; it repeats nothing.",
+    example="fivefold watch demo 2026-03-30\nfivefold watch demo 2026-03-30 --at 2026-03-30T14:00",
+)
+def command(source: str, service_date: datetime, moment: datetime | None, home: Path) -> Any:
+    from orchestration.acting.live import watch_day
+    from orchestration.lake import Lake
+    from orchestration.messaging.office import open_office
+    from orchestration.planning.inputs import depot_timezone
+    from orchestration.service.tracking import TrackingStore
+
+    with Lake.open(home) as lake, open_office(home) as office, TrackingStore(home) as tracking:
+        zone: ZoneInfo = depot_timezone(lake, source)
+        now = datetime.now(UTC) if moment is None else moment.replace(tzinfo=zone).astimezone(UTC)
+        people = office.people.everyone(source)
+        seen = watch_day(lake, office.store, people, source, service_date.date(), now)
+        tracking.put(seen.tracked, now)
+    result = {"at": now, **seen.summary()}
+
+    def show() -> None:
+        for key, value in result.items():
+            click.echo(f"{key:>14}  {value}")
+
+    return result, show
+
+
+command = click.argument("source")(command)
+command = click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")(command)
+command = click.option(
+    "--at",
+    "moment",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    default=None,
+    help="Local moment up to which events are used.  [default: now]",
+)(command)
