@@ -82,22 +82,21 @@ class AnswerStore(SqliteStore):
 
     def of_order(self, source: str, order_id: str) -> list[Answer]:
         """All answers of an order, oldest first."""
-        rows = self._database.execute(
-            "select * from answer where source = ? and order_id = ? order by rowid", (source, order_id)
-        )
+        rows = self._rows("select * from answer where source = ? and order_id = ? order by rowid", (source, order_id))
         return [_answer(row) for row in rows]
 
     def everything(self, source: str) -> list[Answer]:
         """All answers of a source, oldest first."""
-        rows = self._database.execute("select * from answer where source = ? order by rowid", (source,))
+        rows = self._rows("select * from answer where source = ? order by rowid", (source,))
         return [_answer(row) for row in rows]
 
     def forget(self, source: str, customer_id: str) -> int:
         """Blank the words and the pseudonym of a customer's answers; return how many there were."""
-        count = self._database.execute(
-            "update answer set note = '', customer_id = 'forgotten' where source = ? and customer_id = ?",
-            (source, customer_id),
-        ).rowcount
+        with self._transaction() as database:
+            count = database.execute(
+                "update answer set note = '', customer_id = 'forgotten' where source = ? and customer_id = ?",
+                (source, customer_id),
+            ).rowcount
         self._shred()
         return count
 

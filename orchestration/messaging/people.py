@@ -69,14 +69,12 @@ class PeopleStore(SqliteStore):
 
     def get(self, source: str, customer_id: str) -> Person | None:
         """What is known of a customer."""
-        row = self._database.execute(
-            "select * from person where source = ? and customer_id = ?", (source, customer_id)
-        ).fetchone()
+        row = self._row("select * from person where source = ? and customer_id = ?", (source, customer_id))
         return None if row is None else Person(**{name: row[name] for name in COLUMNS})
 
     def everyone(self, source: str) -> list[Person]:
         """All customers of a source."""
-        rows = self._database.execute("select * from person where source = ? order by customer_id", (source,))
+        rows = self._rows("select * from person where source = ? order by customer_id", (source,))
         return [Person(**{name: row[name] for name in COLUMNS}) for row in rows]
 
     def forget(self, source: str, customer_id: str) -> bool:
@@ -87,8 +85,9 @@ class PeopleStore(SqliteStore):
         """
         if not customer_id:
             raise InputError("whom to forget? give a customer id")
-        gone = self._database.execute(
-            "delete from person where source = ? and customer_id = ?", (source, customer_id)
-        ).rowcount
+        with self._transaction() as database:
+            gone = database.execute(
+                "delete from person where source = ? and customer_id = ?", (source, customer_id)
+            ).rowcount
         self._shred()
         return gone > 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ class SqliteStore:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE_FILE))
         self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         self._database.row_factory = sqlite3.Row
+        self._lock = threading.RLock()  # one connection is not for several threads at the same moment
         for pragma in ("journal_mode = wal", "synchronous = full", *(("secure_delete = on",) if private else ())):
             self._database.execute(f"pragma {pragma}")
         with self._transaction():
@@ -48,16 +50,28 @@ class SqliteStore:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction that either lands whole or not at all; writers wait for each other."""
-        self._database.execute("begin immediate")
-        try:
-            yield self._database
-        except BaseException:
-            self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
+        with self._lock:
+            self._database.execute("begin immediate")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("rollback")
+                raise
+            self._database.execute("commit")
+
+    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with self._lock:
+            return self._database.execute(sql, parameters).fetchall()
+
+    def _row(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Row | None:
+        """The first row of a query, if there is one."""
+        with self._lock:
+            row: sqlite3.Row | None = self._database.execute(sql, parameters).fetchone()
+            return row
 
     def _shred(self) -> None:
         """Leave nothing of deleted rows in the file or its log."""
-        self._database.execute("pragma wal_checkpoint(truncate)")
-        self._database.execute("vacuum")
-        self._database.execute("pragma wal_checkpoint(truncate)")
+        with self._lock:
+            for statement in ("pragma wal_checkpoint(truncate)", "vacuum", "pragma wal_checkpoint(truncate)"):
+                self._database.execute(statement)

@@ -217,28 +217,28 @@ class OutboxStore(SqliteStore):
 
     def next_due(self) -> datetime | None:
         """When the next message is due or its lease runs out; None where none waits."""
-        row = self._database.execute(
+        row = self._row(
             "select min(case when state = 'pending' then due_at else lease_until end) as due from message "
             "where state in ('pending', 'sending')"
-        ).fetchone()
-        return None if row["due"] is None else from_us(row["due"])
+        )
+        return None if row is None or row["due"] is None else from_us(row["due"])
 
     # looking
 
     def counts(self) -> dict[str, int]:
         """Messages by state."""
-        found = dict(self._database.execute("select state, count(*) from message group by state").fetchall())
+        found = {row[0]: row[1] for row in self._rows("select state, count(*) from message group by state")}
         return {str(state): int(found.get(str(state), 0)) for state in DeliveryState}
 
     def messages(
         self, *, state: str | None = None, order_id: str | None = None, source: str | None = None, limit: int = 1_000
     ) -> list[Kept]:
         """Messages, newest first."""
-        rows = self._database.execute(
+        rows = self._rows(
             "select * from message where (? is null or state = ?) and (? is null or order_id = ?) "
             "and (? is null or source = ?) order by created_at desc, key limit ?",
             (state, state, order_id, order_id, source, source, limit),
-        ).fetchall()
+        )
         return [_kept(row) for row in rows]
 
     def message(self, prefix: str) -> Kept:
@@ -247,9 +247,7 @@ class OutboxStore(SqliteStore):
         Raises:
             InputError: none or several do.
         """
-        rows = self._database.execute(
-            "select * from message where substr(key, 1, ?) = ? limit 2", (len(prefix), prefix)
-        ).fetchall()
+        rows = self._rows("select * from message where substr(key, 1, ?) = ? limit 2", (len(prefix), prefix))
         if not prefix or len(rows) != 1:
             what = "several messages begin" if len(rows) > 1 else "no message begins"
             raise InputError(f"{what} with {prefix!r}; fivefold outbox list shows the keys")
@@ -257,12 +255,12 @@ class OutboxStore(SqliteStore):
 
     def find(self, key: str) -> Kept | None:
         """The message of a key, if there is one."""
-        row = self._database.execute("select * from message where key = ?", (key,)).fetchone()
+        row = self._row("select * from message where key = ?", (key,))
         return None if row is None else _kept(row)
 
     def attempts(self, key: str) -> list[dict[str, Any]]:
         """What every attempt of a message was answered, in order."""
-        rows = self._database.execute("select * from attempt where key = ? order by rowid", (key,)).fetchall()
+        rows = self._rows("select * from attempt where key = ? order by rowid", (key,))
         return [
             {"attempt": row["attempt"], "at": from_us(row["at"]), "verdict": row["verdict"], "detail": row["detail"]}
             for row in rows
@@ -304,9 +302,7 @@ class OutboxStore(SqliteStore):
 
     def waiting_decisions(self, limit: int = 10_000) -> list[DecisionRow]:
         """Decisions the lake does not have yet, oldest first."""
-        rows = self._database.execute(
-            "select * from decision where in_lake = 0 order by recorded_at, rowid limit ?", (limit,)
-        ).fetchall()
+        rows = self._rows("select * from decision where in_lake = 0 order by recorded_at, rowid limit ?", (limit,))
         return [DecisionRow(row["table_name"], row["key"], json.loads(row["content"])) for row in rows]
 
     def in_lake(self, decisions: Iterable[DecisionRow]) -> None:

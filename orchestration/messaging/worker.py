@@ -63,7 +63,8 @@ class Worker:
         ``until_empty`` also waits for retries whose back-off is running, unless ``most_s`` ends first.
         """
         self.store.join()
-        started, flying = time.monotonic(), {}
+        started = time.monotonic()
+        flying: dict[Future[Answer], Kept] = {}
         with ThreadPoolExecutor(self.threads, thread_name_prefix="outbox") as pool:
             while not self.stopped.is_set() and (most_s is None or time.monotonic() - started < most_s):
                 self._launch(pool, flying)

@@ -48,9 +48,7 @@ class TrackingStore(SqliteStore):
 
     def get(self, source: str, order_id: str) -> Tracked | None:
         """What is known of an order."""
-        row = self._database.execute(
-            "select * from tracked where source = ? and order_id = ?", (source, order_id)
-        ).fetchone()
+        row = self._row("select * from tracked where source = ? and order_id = ?", (source, order_id))
         if row is None:
             return None
         content = json.loads(row["content"])

@@ -291,3 +291,23 @@ def test_the_address_book_is_readable_by_its_owner_only(tmp_path):
     path = tmp_path / "personal" / "people.sqlite"
     assert path.stat().st_mode & 0o077 == 0
     assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_many_threads_may_ask_one_store_at_once(tmp_path):
+    people(tmp_path)
+    with PeopleStore(tmp_path) as store:
+        failed: list[Exception] = []
+
+        def ask() -> None:
+            try:
+                for _ in range(200):
+                    assert store.get("demo", "c1").email == "jane.doe@example.org"
+            except Exception as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert failed == []
