@@ -11,8 +11,10 @@ Without the file, e-mail and SMS go to the local outbox folder, ``<home>/outbox/
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -141,11 +143,13 @@ def link_secret(home: Path) -> str:
     if given := os.environ.get("FIVEFOLD_LINK_SECRET"):
         return given
     path = home / "personal" / "link.key"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(32))
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix="link.")  # mode 0600
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+        # the key appears whole or not at all; of several that make one at once the first holds
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
+        Path(part).unlink()
     return path.read_text(encoding="ascii")

@@ -311,3 +311,19 @@ def test_many_threads_may_ask_one_store_at_once(tmp_path):
         for one in threads:
             one.join()
     assert failed == []
+
+
+def test_the_key_of_links_is_made_once_however_many_ask_for_it(tmp_path):
+    from orchestration.messaging.settings import link_secret
+
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(link_secret(tmp_path))) for _ in range(16)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(found) == 16
+    assert len(set(found)) == 1
+    assert len(found[0]) >= 32
+    (path,) = (tmp_path / "personal").iterdir()
+    assert path.stat().st_mode & 0o077 == 0
