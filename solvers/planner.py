@@ -107,7 +107,10 @@ def _search(
         found = core.search(
             native(problem),
             # what comes after the search (exact times, reasons) grows with the number of orders
-            seconds=max(0.5 * settings.seconds, share * settings.seconds - AFTER_S * len(problem.orders)),
+            seconds=max(
+                0.5 * settings.seconds,
+                share * settings.seconds - AFTER_S * len(problem.orders) - (time.monotonic() - started),
+            ),
             seed=settings.seed,
             workers=settings.workers,
             iterations=settings.iterations,

@@ -36,7 +36,7 @@ LARGE = 2_500
 ROUNDS = (0.45, 0.6, 1.0)
 """Share of the time left that each round of a search of the whole takes."""
 SHORT_S = 6.0
-"""With less time there is one round."""
+"""With less time there is one round, and no master: loading it alone would take a good part."""
 MASTER_S, MASTER_SHARE = 3.0, 0.05
 """Seconds of the master, at most, and their share of the whole time."""
 CANCELLED = -10.0
@@ -67,11 +67,13 @@ def search(
     """
     if not problem.orders or not problem.vehicles:
         return {}
+    begun = time.monotonic()
     count = 1 if iterations is not None else max(1, workers or os.cpu_count() or 1)
     shared = SharedProblem(problem)
     team = [Worker(shared) for _ in range(count)]
     try:
         one = _Core(problem, team, seconds, random.Random(seed), progress or (lambda _: None), cpu, cancel)
+        one.begun = begun
         if iterations is not None:
             return one.whole([Task(seconds, seed, initial=initial, iterations=iterations)])
         return one.run(seed, initial)
@@ -187,7 +189,7 @@ class _Core:
 
     def _recombined(self, best: Sequences | None) -> Sequences | None:
         """The best plan of all routes found so far, by the master."""
-        if self.pool is None or best is None:
+        if self.pool is None or best is None or self.seconds < SHORT_S:
             return best
         self.pool.add(best)
         before = self.pool.cost(best)
