@@ -24,7 +24,7 @@ class Load:
     ``good``, ``bad``, ``bad_keys``: Arrow tables; ``stated``: the source says itself when it could know a row;
     ``files``: path -> id of the files that are new; ``replaced``: path -> ids of what they correct; ``repeated``: how
     many rows are there twice to the letter; ``dates_before``: service dates the table held before the whole load, where
-    several parts fill it; None: as it is now.
+    several parts fill it; None: as it is now; ``lineage``: file id -> the first of the files that correct each other.
     """
 
     mapping: str
@@ -38,7 +38,8 @@ class Load:
     counts: Counts
     repeated: int
     bad_keys: Any
-    dates_before: frozenset[Any] | None = None
+    dates_before: frozenset[Any] | None
+    lineage: dict[str, str]
 
     @property
     def key(self) -> list[str]:
@@ -64,7 +65,7 @@ def land(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[Counts, set
     try:
         _find_latest(connection, load)
         landed, stale = _merge(connection, load)
-        retracted, gone, corrects = _retract(connection, load)
+        retracted, gone, corrected = _retract(connection, load)
     finally:
         connection.unregister("candidates")
     broken = set(load.bad.column("n").to_pylist())
@@ -75,7 +76,7 @@ def land(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[Counts, set
     if not counts.add_up:
         raise AssertionError(f"{load.mapping}.{load.table.name}: rows do not add up: {counts}")
     _quarantine(connection, load)
-    _account(connection, load, counts, corrects)
+    _account(connection, load, counts, corrected)
     for day, rows in gone.items():
         stale[day] = stale.get(day, 0) + rows
     if stale:
@@ -163,32 +164,36 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     return int(found[0]) if found else 0
 
 
-def _retract(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, dict[Any, int], bool]:
+def _retract(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, dict[Any, int], set[str]]:
     """Tombstones for keys that only an earlier content of the same file had.
 
-    How many, how many a service date, and whether it is a correction at all: a file that shares no key with what had
-    its name before is another day's export under the same name, and takes nothing back.
+    How many, how many a service date, and the lineages that are corrected: a file that shares no key with what had its
+    name before is another day's export under the same name, and takes nothing of that back.
     """
     old = load.corrected
     if not old:
-        return 0, {}, False
+        return 0, {}, set()
     connection.register("bad_keys", load.bad_keys)
     on = " and ".join(f"other.{name} = latest.{name}" for name in load.key)
     connection.execute(
-        "create or replace temp table gone as select * from latest where not retracted and list_contains(?, file_id) "
-        f"and not exists (select 1 from candidates as other where {on}) "
-        f"and not exists (select 1 from bad_keys as other where {on})",
-        [old],
+        "create or replace temp table lineages as select unnest(?) as file_id, unnest(?) as root",
+        [old, [load.lineage.get(one, one) for one in old]],
+    )
+    connection.execute(
+        "create or replace temp table held as select latest.*, lineages.root, "
+        f"(exists (select 1 from candidates as other where {on}) "
+        f"or exists (select 1 from bad_keys as other where {on})) as is_there "
+        "from latest join lineages using (file_id)"
     )
     connection.unregister("bad_keys")
+    corrected = {row[0] for row in connection.execute("select distinct root from held where is_there").fetchall()}
+    connection.execute(
+        "create or replace temp table gone as select * exclude (root, is_there) from held "
+        "where not retracted and not is_there and root in (select root from held where is_there)"
+    )
     count = _count(connection, "gone")
-    held = connection.execute(
-        "select count(*) from latest where not retracted and list_contains(?, file_id)", [old]
-    ).fetchone()
-    if held and 0 < held[0] == count:
-        return 0, {}, False
     if not count:
-        return 0, {}, True
+        return 0, {}, corrected
     columns = ", ".join(load.table.column_names)
     changed = {
         "ingest_time": "greatest(ingest_time, cast($moment as timestamptz))",
@@ -201,8 +206,9 @@ def _retract(connection: duckdb.DuckDBPyConnection, load: Load) -> tuple[int, di
         {"moment": load.moment, "file_id": next(iter(load.files.values()))},
     )
     if "service_date" not in load.table.column_names:
-        return count, {}, True
-    return count, dict(connection.execute("select service_date, count(*) from gone group by 1").fetchall()), True
+        return count, {}, corrected
+    dates = dict(connection.execute("select service_date, count(*) from gone group by 1").fetchall())
+    return count, dates, corrected
 
 
 def _quarantine(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
@@ -220,7 +226,7 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
     connection.unregister("bad_rows")
 
 
-def _account(connection: duckdb.DuckDBPyConnection, load: Load, counts: Counts, corrects: bool) -> None:
+def _account(connection: duckdb.DuckDBPyConnection, load: Load, counts: Counts, corrected: set[str]) -> None:
     """One row a new file. The account of one file is exact; of several, rows already known are told together."""
     landed = pd.Series(load.good.column("file_id").value_counts().to_pylist()) if load.good.num_rows else []
     good = {one["values"]: one["counts"] for one in landed}
@@ -239,7 +245,10 @@ def _account(connection: duckdb.DuckDBPyConnection, load: Load, counts: Counts, 
                 "rows_landed": fine,
                 "rows_quarantined": kept,
                 "rows_known": 0,
-                "replaces_file_id": (load.replaced.get(path) or [None])[-1] if corrects else None,
+                "replaces_file_id": next(
+                    (old for old in reversed(load.replaced.get(path, [])) if load.lineage.get(old, old) in corrected),
+                    None,
+                ),
             }
         )
     if len(rows) == 1:

@@ -111,6 +111,14 @@ def _part_files(mapping: Mapping, table: Table, part: TableMapping, source: Sour
     return {part.input: digest + suffix}
 
 
+def _lineage(replaces: dict[str, Any]) -> dict[str, str]:
+    """File id -> the first file of those that correct each other; ``replaces``: oldest first."""
+    first: dict[str, str] = {}
+    for file_id, old in replaces.items():
+        first[file_id] = first.get(old, old) if isinstance(old, str) else file_id
+    return first
+
+
 def _part_of(file_id: str) -> str:
     """The part of the mapping that a file id belongs to; another part's rows are not this one's to correct."""
     return file_id.partition(".")[2]
@@ -129,7 +137,8 @@ def _load_part(
     connection = source.connection
     files = _part_files(mapping, table, part, source)
     seen = lake.query(
-        "select distinct path, file_id from control.ingested_files where source = ? and table_name = ?",
+        "select path, file_id, max(replaces_file_id) as replaces from control.ingested_files "
+        "where source = ? and table_name = ? group by path, file_id order by max(ingest_time), file_id",
         [mapping.name, table.name],
     )
     known_ids = set(seen["file_id"])
@@ -163,6 +172,7 @@ def _load_part(
         repeated=_repeated(connection),
         bad_keys=_bad_keys(connection, table, verdict),
         dates_before=dates,
+        lineage=_lineage(dict(zip(seen["file_id"], seen["replaces"], strict=True))),
     )
     counts, stale = lake.write(
         lambda lake_connection: land(lake_connection, load), f"ingest {mapping.name} into {table.qualified_name}"
