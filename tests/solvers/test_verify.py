@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 from orchestration.cli import main
 from solvers import verify
 from solvers.engines import insertion
+from solvers.formats import read
+from solvers.formats.given import read_plan
 from solvers.formats.plan_json import plan_json, problem_json
 from solvers.judgement import judge
 from solvers.planner import assemble
@@ -181,3 +185,18 @@ def test_chances_follow_the_slack():
         waited = one.service_start_s - one.arrival_s
         if one.slack_s + waited > 3_600:
             assert one.p_in_window > 0.95
+
+
+def test_best_known_solutions_are_valid_and_cost_what_they_say():
+    folder = Path(__file__).parents[2] / ".." / "shared" / "data" / "vrp" / "solomon"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data/vrp")
+    solutions = sorted(folder.glob("*.sol"))
+    assert solutions
+    for path in solutions:
+        instance = read(path.with_suffix(".txt"))
+        plan = read_plan(path, instance.problem)
+        stated = float(path.read_text().split("Cost")[1].split()[0])
+        assert verify(instance.problem, plan) == []
+        assert plan.unserved == ()
+        assert instance.cost(plan) == stated
