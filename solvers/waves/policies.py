@@ -76,6 +76,10 @@ class Conditional:
         go_from: share of the futures in which a request leaves now that fixes it to go.
         hold_from: share in which it waits that fixes it to wait.
         share: of the wave's time that is given to futures; the rest routes what goes.
+        history: of late acceptance in the search of a future.
+        unsure_goes: what no round has fixed goes (else it waits).
+        idle_goes: a route that could do either counts as leaving (else only where it cannot wait).
+        chained: a future's search begins where the last one left the known requests.
     """
 
     rounds: int = 3
@@ -89,7 +93,7 @@ class Conditional:
     history: int = 10
     unsure_goes: bool = True
     idle_goes: bool = True
-    chained: bool = True
+    chained: bool = False
 
     def __call__(self, wave: Wave, sampler: Sampler, pool: Pool, seconds: float, seed: int = 0) -> Routes:
         """Routes of what leaves now."""
