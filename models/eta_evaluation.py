@@ -25,6 +25,7 @@ MATURITY = 0.98
 FEWEST_ROWS = 100
 REFIT_GROWTH = 1.02
 LEAST_SCALE_S, MOST_SCALED = 1_800.0, 8.0
+MEDIANS, MEDIAN_SLOWER = 3, 0.6
 
 
 @dataclass
@@ -197,10 +198,7 @@ def _score(
                 held = _held_out(matrix[past], target, slots, weight, rounds, inner)
                 raw[past] = held * scale[past][:, None] + plan[past][:, None]
                 first = past
-            models = [
-                fit(matrix[past], target, slots, parameters_for("quantile", len(past), q), rounds, weight)
-                for q in QUANTILES
-            ]
+            models = [_fit_level(matrix[past], target, slots, q, rounds, weight) for q in QUANTILES]
             fitted = len(past)
         chosen = test & (decision > start) & (decision <= end)
         if chosen.any():
@@ -216,6 +214,32 @@ def _score(
     arms = {"raw_quantiles": raw, "static_cqr": _widened(raw, static_cqr)}
     arms |= _learned(rows, y, raw, first, test, decision, matured, spec)
     return _Scored(arms, versions, matured)
+
+
+@dataclass
+class _Mean:
+    """Several boosters of one quantile, averaged."""
+
+    boosters: list[Any]
+
+    def predict(self, matrix: Floats, num_threads: int = 1) -> Floats:
+        return np.asarray(np.mean([one.predict(matrix, num_threads=num_threads) for one in self.boosters], axis=0))
+
+    def model_to_string(self) -> str:
+        return "".join(one.model_to_string() for one in self.boosters)
+
+
+def _fit_level(matrix: Floats, y: Floats, slots: list[int], q: float, rounds: int, weight: Floats | None) -> Any:
+    """A booster of one level; the median, which people see, is the mean of three that were sampled differently."""
+    parameters = parameters_for("quantile", len(y), q)
+    if q != 0.5:
+        return fit(matrix, y, slots, parameters, rounds, weight)
+    slower = parameters | {"learning_rate": parameters["learning_rate"] * MEDIAN_SLOWER}
+    several = [
+        fit(matrix, y, slots, slower | {"seed": 17 + n, "bagging_seed": 3 + n}, int(rounds / MEDIAN_SLOWER), weight)
+        for n in range(MEDIANS)
+    ]
+    return _Mean(several)
 
 
 def _rounds(matrix: Floats, y: Floats, slots: list[int], weight: Floats | None) -> int:

@@ -17,7 +17,7 @@ from models.protocol import CALENDAR, Floats, Spec, check_split, design, ordered
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, as_entities, replay, seconds, timeline
 from models.training import find_rounds, fit, parameters_for, recency_weights, refit_leaves, slots_of
 
-WARM_UP_SHARE, WARM_UP_DAYS = 0.3, 56.0
+WARM_UP_SHARE, WARM_UP_DAYS = 0.3, 28.0
 FEWEST_ROWS = 200
 REFIT_WINDOW_DAYS = 21.0
 
@@ -33,9 +33,10 @@ class _Arms:
 def evaluate_binary(rows: pd.DataFrame, spec: Spec, train_until: pd.Timestamp) -> tuple[dict[str, Any], pd.DataFrame]:
     """Scores of a probability on decisions after ``train_until``, every arm on the same rows.
 
-    ``rows``: entity, decision_time, label_time, label (0, 1), features and entities. A label counts from its
-    label_time on. Weeks before ``train_until`` warm up the online layer with models that had not seen them. Returns
-    the scores (baselines, months, loop curves, cold start, weights of the experts) and the scored rows.
+    ``rows``: entity, decision_time, label_time, label (0, 1), features and entities. A label counts in the state of
+    its entities from its label_time on, and teaches models from its mature_time (else label_time) on. Weeks before
+    ``train_until`` warm up the online layer with models that had not seen them. Returns the scores (baselines, months,
+    loop curves, cold start, weights of the experts) and the scored rows.
 
     Raises:
         InputError: a feature is missing or known too late, or the split leaves nothing.
@@ -89,7 +90,7 @@ def _arms(
     count = len(spec.categories)
     full, cold = _join(plain, live, count), _join(plain, frozen, count)
     y = rows["label"].to_numpy(float)
-    decision, known = seconds(rows["decision_time"]), seconds(rows["label_time"])
+    decision, known = seconds(rows["decision_time"]), _matured(rows)
     known = np.maximum(np.where(np.isfinite(known), known, np.inf), decision)
     until_s = float(seconds(pd.Series([train_until]))[0])
     origins = _origins(decision, until_s, spec.refit_days)
@@ -134,6 +135,12 @@ def _arms(
     return _Arms(out, versions)
 
 
+def _matured(rows: pd.DataFrame) -> Floats:
+    """When a label may teach a model: ``mature_time`` where the rows have one, never before it is known."""
+    known = seconds(rows["label_time"])
+    return known if "mature_time" not in rows.columns else np.maximum(known, seconds(rows["mature_time"]))
+
+
 def _short(name: str) -> str:
     """``attributes.mode*zone_id`` -> ``mode*zone``."""
     return "*".join(one.split(".")[-1].removesuffix("_id") for one in name.split("*"))
@@ -166,15 +173,15 @@ def _online(
     """Go through decisions and matured labels in order of time; every label is learned once, when it is known."""
     y = rows["label"].to_numpy(float)
     rates = [name for name in arms.values if name.endswith("_rate")]
-    names = ("weekly", *(n for n in ("static", "leaf_refit", "weekly_no_history", *rates)))
+    names = ("weekly", *(n for n in ("static", "leaf_refit", "weekly_no_history", "no_history", *rates)))
     table = np.column_stack([arms.values[name] for name in names])
     linear = linear_inputs(live, ~test)
     layer = OnlineLayer(names, linear.shape[1], float(y[~test].mean()))
-    said = np.full((len(rows), len(layer.experts)), np.nan)
+    said = np.full((len(rows), layer.slots), np.nan)
     out = {name: np.full(len(rows), np.nan) for name in ("fivefold", "mixture", *EXTRA)}
     log: list[dict[str, Any]] = []
     noted = -np.inf
-    kinds, who, times = timeline(seconds(rows["decision_time"]), seconds(rows["label_time"]))
+    kinds, who, times = timeline(seconds(rows["decision_time"]), _matured(rows))
     for kind, row, now in zip(kinds.tolist(), who.tolist(), times.tolist(), strict=True):
         if kind == ASK:
             if np.isfinite(table[row, 0]):

@@ -23,6 +23,9 @@ EXTRA = ("online_corrected", "online_linear")
 RECENT = 8_000
 RECENT_DAYS = 90.0
 """Matured labels that the recalibration looks at: at most so many, of the last days."""
+MOST_HARM, HARM_DECAY = 3.0, 0.9995
+"""Nats by which the recalibration may have lost to the raw mixture of late before it is left out: where labels take
+weeks, it corrects the drift of weeks ago."""
 CORRECTION_RATE, LINEAR_RATE = 0.003, 0.01
 MIX_RATE, MIX_SHARE = 0.05, 2e-4
 """Labels of a day hang together, so a small rate: at 1 the mixture jumps from expert to expert and loses to all."""
@@ -44,7 +47,13 @@ class OnlineLayer:
         self._recent: deque[tuple[float, float, float]] = deque(maxlen=RECENT)
         self._line = (1.0, 0.0)
         self._night = -np.inf
+        self._harm = 0.0
         self._keys = [f"x{number}" for number in range(linear)]
+
+    @property
+    def slots(self) -> int:
+        """Length of ``said``: every expert, then the recalibrated mixture."""
+        return len(self.experts) + 1
 
     @property
     def linear_count(self) -> int:
@@ -67,11 +76,12 @@ class OnlineLayer:
             self._recalibrate()
             self._night = now_s
         said[: len(p)] = p
-        said[-2] = self.corrected.predict(self._inputs(p))
-        said[-1] = self.linear.predict(self._linear_inputs(x))
-        raw = self.mixture.mix(said)
+        said[-3] = self.corrected.predict(self._inputs(p))
+        said[-2] = self.linear.predict(self._linear_inputs(x))
+        raw = self.mixture.mix(said[:-1])
         slope, intercept = self._line
-        return float(recalibrate(np.array([raw]), slope, intercept)[0]), raw
+        said[-1] = calibrated = float(recalibrate(np.array([raw]), slope, intercept)[0])
+        return (raw if self._harm > MOST_HARM else calibrated), raw
 
     def learn(self, said: Floats, x: Floats, outcome: float, raw: float, now_s: float) -> None:
         """Take in a matured label of a row; a row that was not scored teaches only the linear model."""
@@ -80,7 +90,10 @@ class OnlineLayer:
             return
         self.corrected.learn(self._inputs(said[: len(self.names)]), outcome)
         p = np.clip(said, EDGE, 1 - EDGE)
-        self.mixture.learn(-(outcome * np.log(p) + (1 - outcome) * np.log(1 - p)))
+        losses = -(outcome * np.log(p) + (1 - outcome) * np.log(1 - p))
+        self.mixture.learn(losses[:-1])
+        kept = min(max(raw, EDGE), 1 - EDGE)
+        self._harm = self._harm * HARM_DECAY + float(losses[-1]) + math.log(kept if outcome > 0.5 else 1 - kept)
         self._recent.append((now_s, raw, outcome))
 
     def _recalibrate(self) -> None:
@@ -101,6 +114,7 @@ class OnlineLayer:
             "mixture": self.mixture.state(),
             "recent": [list(one) for one in self._recent],
             "line": list(self._line),
+            "harm": self._harm,
             "night": None if self._night == -np.inf else self._night,
         }
 
@@ -114,6 +128,7 @@ class OnlineLayer:
         layer.mixture.restore(state["mixture"])
         layer._recent.extend((float(t), float(p), float(y)) for t, p, y in state["recent"])
         layer._line = (float(state["line"][0]), float(state["line"][1]))
+        layer._harm = float(state["harm"])
         layer._night = -np.inf if state["night"] is None else float(state["night"])
         return layer
 

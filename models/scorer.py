@@ -164,7 +164,7 @@ class Scorer:
             return quantiles
         rates = row[self.features :][self._rates]
         waiting.linear = np.where(np.isfinite(rates), rates, 0.0)[: self.layer.linear_count]
-        waiting.said = np.empty(len(self.layer.experts))
+        waiting.said = np.empty(self.layer.slots)
         probability, waiting.raw = self.layer.predict(base, waiting.linear, event.at_s, waiting.said)
         return probability
 

@@ -91,12 +91,11 @@ def decision_rows(lake: Lake, mapping: Mapping, task: EvaluationTask) -> pd.Data
         return frame
     known = frame["window_end"].notna()
     frame["label"] = np.where(known, (frame["concluded_at"] > frame["window_end"]).astype(float), np.nan)
-    # early labels are the ones in time: none counts before the promise has passed, and then the late ones show too
-    frame["label_time"] = (
-        frame[["ended_time", "window_end"]]
-        .max(axis=1)
-        .where(frame["concluded_at"] <= frame["window_end"], frame["window_end"])
-    )
+    # a late one shows as soon as the promise has passed, one in time when it is there
+    on_time = frame["concluded_at"] <= frame["window_end"]
+    frame["label_time"] = frame["ended_time"].where(on_time, frame["window_end"])
+    # early labels are the ones in time: models learn from none before the promise has passed and all have shown
+    frame["mature_time"] = frame[["label_time", "window_end"]].max(axis=1)
     return frame
 
 

@@ -12,7 +12,8 @@ import duckdb
 import pandas as pd
 
 from domain import tables
-from domain.errors import InputError
+from domain.codes import ExceptionClass
+from domain.errors import InputError, ModelError
 from orchestration.lake import Lake
 
 CATEGORIES: tuple[str, ...] = ()
@@ -51,8 +52,16 @@ NUMBERS = {
         "depot_distance_m",
     ),
 }
-MARTS = {"failed": "feat_exception", "late": "feat_exception", "eta": "feat_eta"}
+CLASSES = tuple(str(one) for one in ExceptionClass)
+"""Exception classes with a head of their own, beside "failed" (any of them), "late" and "eta"."""
+NUMBERS |= dict.fromkeys(CLASSES, NUMBERS["failed"])
+TASKS = ("failed", "late", "eta", *CLASSES)
+MARTS = {task: "feat_eta" if task == "eta" else "feat_exception" for task in TASKS}
+FEWEST_POSITIVES = 30
+LEAST_AUC = 0.53
+"""A head whose AUC on the newest fifth is below says nothing: the class is reported as not predictable."""
 LABELS = {
+    **{one: f"case when exception_class = '{one}' then 1.0 else 0.0 end" for one in CLASSES},
     "failed": "case when outcome = 'failed' then 1.0 else 0.0 end",
     "late": "case when late then 1.0 else 0.0 end",
     "eta": "arrival_error_s",
@@ -113,6 +122,11 @@ def train_task(
     from models.training import train
 
     rows = training_rows(lake, source, task, as_of)
+    if task in CLASSES and rows["label"].sum() < FEWEST_POSITIVES:
+        raise ModelError(
+            f"{task}: {int(rows['label'].sum())} cases in {len(rows)} stops; "
+            f"{FEWEST_POSITIVES} are needed to learn from"
+        )
     cut = int(len(rows) * 0.8)
     age_days = (rows["as_of"].max() - rows["as_of"]).dt.total_seconds().to_numpy() / 86_400
     tuned = _tuned(home, source, task)
@@ -125,6 +139,11 @@ def train_task(
         metrics: dict[str, Any] = interval_scores(y, *(guess[name].to_numpy() for name in ("p10_s", "p50_s", "p90_s")))
     else:
         metrics = {**binary_scores(y, guess["probability"].to_numpy()), "rate": float(y.mean())}
+    if task in CLASSES and (metrics["roc_auc"] is None or metrics["roc_auc"] < LEAST_AUC):
+        raise ModelError(
+            f"{task}: the data cannot predict it (AUC {metrics['roc_auc'] or 0.5:.3f} on the newest fifth); "
+            "no head serves"
+        )
     model = train(task, rows, rows["label"], NUMBERS[task], CATEGORIES, age_days=age_days, tuned=tuned)
     registry = Registry(home / "models")
     champion = registry.champion(task, source)

@@ -9,11 +9,15 @@ import click
 
 from orchestration.cli.options import fivefold_command
 
-TASKS = ("failed", "late", "eta")
+TASKS = (
+    *("failed", "late", "eta"),
+    *("customer_unavailable", "failed_delivery", "capacity_shortfall", "weather_or_road", "vehicle_issue", "cascade"),
+)
 
 
 @fivefold_command(
-    "Fit the models of SOURCE on the marts that are built; a new one serves if the promotion gate says so.",
+    "Fit the models of SOURCE on the marts that are built; a new one serves if the promotion gate says so. A class "
+    "that the data cannot predict is reported as such.",
     example="fivefold train demo\nfivefold train demo --task failed --json",
 )
 def command(source: str, task: str, force: bool, home: Path) -> Any:

@@ -229,14 +229,14 @@ def test_the_mixture_follows_the_better_expert_and_its_state_is_put_back():
     layer = OnlineLayer(["good", "bad"], 1, 0.3)
     for n in range(600):
         chance = rng.uniform(0.05, 0.6)
-        p, said = np.array([chance, 1 - chance]), np.empty(4)
+        p, said = np.array([chance, 1 - chance]), np.empty(layer.slots)
         x = np.array([chance])
         _, raw = layer.predict(p, x, n * 3_600.0, said)
         layer.learn(said, x, float(rng.random() < chance), raw, n * 3_600.0)
     assert layer.mixture.weights["good"] > 3 * layer.mixture.weights["bad"]
     again = OnlineLayer.restored(json.loads(json.dumps(layer.state())))
     p, x = np.array([0.2, 0.5]), np.array([0.1])
-    assert layer.predict(p, x, 9e6, np.empty(4)) == again.predict(p, x, 9e6, np.empty(4))
+    assert layer.predict(p, x, 9e6, np.empty(5)) == again.predict(p, x, 9e6, np.empty(5))
 
 
 def test_a_feature_known_afterwards_is_refused():
