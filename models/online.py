@@ -23,6 +23,8 @@ EXTRA = ("online_corrected", "online_linear")
 RECENT = 8_000
 RECENT_DAYS = 90.0
 """Matured labels that the recalibration looks at: at most so many, of the last days."""
+MOST_DELAY_DAYS, DELAY_RATE = 10.0, 0.005
+"""Labels that take longer than this (a running mean) say nothing of today's calibration: the raw mixture is kept."""
 MOST_HARM, HARM_DECAY = 3.0, 0.9995
 """Nats by which the recalibration may have lost to the raw mixture of late before it is left out: where labels take
 weeks, it corrects the drift of weeks ago."""
@@ -47,13 +49,13 @@ class OnlineLayer:
         self._recent: deque[tuple[float, float, float]] = deque(maxlen=RECENT)
         self._line = (1.0, 0.0)
         self._night = -np.inf
-        self._harm = 0.0
+        self._harm, self._delay_s = 0.0, 0.0
         self._keys = [f"x{number}" for number in range(linear)]
 
     @property
     def slots(self) -> int:
-        """Length of ``said``: every expert, then the recalibrated mixture."""
-        return len(self.experts) + 1
+        """Length of ``said``: every expert, the recalibrated mixture, and when it was said."""
+        return len(self.experts) + 2
 
     @property
     def linear_count(self) -> int:
@@ -76,12 +78,14 @@ class OnlineLayer:
             self._recalibrate()
             self._night = now_s
         said[: len(p)] = p
-        said[-3] = self.corrected.predict(self._inputs(p))
-        said[-2] = self.linear.predict(self._linear_inputs(x))
-        raw = self.mixture.mix(said[:-1])
+        said[-4] = self.corrected.predict(self._inputs(p))
+        said[-3] = self.linear.predict(self._linear_inputs(x))
+        raw = self.mixture.mix(said[:-2])
         slope, intercept = self._line
-        said[-1] = calibrated = float(recalibrate(np.array([raw]), slope, intercept)[0])
-        return (raw if self._harm > MOST_HARM else calibrated), raw
+        said[-1] = now_s
+        said[-2] = calibrated = float(recalibrate(np.array([raw]), slope, intercept)[0])
+        late = self._delay_s > MOST_DELAY_DAYS * DAY_S
+        return (raw if late or self._harm > MOST_HARM else calibrated), raw
 
     def learn(self, said: Floats, x: Floats, outcome: float, raw: float, now_s: float) -> None:
         """Take in a matured label of a row; a row that was not scored teaches only the linear model."""
@@ -89,7 +93,8 @@ class OnlineLayer:
         if not np.isfinite(said[0]):
             return
         self.corrected.learn(self._inputs(said[: len(self.names)]), outcome)
-        p = np.clip(said, EDGE, 1 - EDGE)
+        self._delay_s += DELAY_RATE * (max(0.0, now_s - float(said[-1])) - self._delay_s)
+        p = np.clip(said[:-1], EDGE, 1 - EDGE)
         losses = -(outcome * np.log(p) + (1 - outcome) * np.log(1 - p))
         self.mixture.learn(losses[:-1])
         kept = min(max(raw, EDGE), 1 - EDGE)
@@ -115,6 +120,7 @@ class OnlineLayer:
             "recent": [list(one) for one in self._recent],
             "line": list(self._line),
             "harm": self._harm,
+            "delay_s": self._delay_s,
             "night": None if self._night == -np.inf else self._night,
         }
 
@@ -128,7 +134,7 @@ class OnlineLayer:
         layer.mixture.restore(state["mixture"])
         layer._recent.extend((float(t), float(p), float(y)) for t, p, y in state["recent"])
         layer._line = (float(state["line"][0]), float(state["line"][1]))
-        layer._harm = float(state["harm"])
+        layer._harm, layer._delay_s = float(state["harm"]), float(state["delay_s"])
         layer._night = -np.inf if state["night"] is None else float(state["night"])
         return layer
 

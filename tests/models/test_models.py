@@ -236,7 +236,7 @@ def test_the_mixture_follows_the_better_expert_and_its_state_is_put_back():
     assert layer.mixture.weights["good"] > 3 * layer.mixture.weights["bad"]
     again = OnlineLayer.restored(json.loads(json.dumps(layer.state())))
     p, x = np.array([0.2, 0.5]), np.array([0.1])
-    assert layer.predict(p, x, 9e6, np.empty(5)) == again.predict(p, x, 9e6, np.empty(5))
+    assert layer.predict(p, x, 9e6, np.empty(6)) == again.predict(p, x, 9e6, np.empty(6))
 
 
 def test_a_feature_known_afterwards_is_refused():
