@@ -11,6 +11,8 @@ from domain.errors import InputError
 
 CANARY_AUC = 0.97
 """A single feature that tells the outcome this well is taken for a leak: no real signal of the field comes near."""
+CANARY_ROWS = 200
+"""With fewer known outcomes a single feature may tell them well by chance."""
 
 
 def check_available(rows: pd.DataFrame, names: Sequence[str], known_at: Mapping[str, pd.Series] | None = None) -> None:
@@ -52,7 +54,7 @@ def check_canaries(rows: pd.DataFrame, names: Sequence[str], label: str = "label
         if not np.isfinite(x).any():
             x = _target_means(column, y)
         both = known & np.isfinite(x)
-        if both.sum() < 500:
+        if both.sum() < CANARY_ROWS:
             continue
         if binary:
             area = roc_auc(y[both], x[both])

@@ -11,6 +11,11 @@ KINDS = {"captive", "3pl", "gig", "locker"}
 NAMES = {"CAPTIVE", "THIRD_PARTY", "GIG", "LOCKER"}
 
 
+def owner(attribute):
+    """Name of the enumeration a member is taken from: ``FleetKind`` of ``codes.FleetKind.GIG``."""
+    return attribute.value.attr if isinstance(attribute.value, ast.Attribute) else getattr(attribute.value, "id", None)
+
+
 def branches(tree):
     """Lines where something is compared with, matched against or looked up by a kind of fleet."""
     for node in ast.walk(tree):
@@ -26,7 +31,7 @@ def branches(tree):
             inside = part.elts if isinstance(part, ast.Tuple | ast.List | ast.Set) else [part]
             for one in inside:
                 constant = isinstance(one, ast.Constant) and one.value in KINDS
-                member = isinstance(one, ast.Attribute) and one.attr in NAMES
+                member = isinstance(one, ast.Attribute) and one.attr in NAMES and owner(one) == "FleetKind"
                 if constant or member:
                     yield node.lineno
 
@@ -52,8 +57,10 @@ def test_no_branch_on_the_kind_of_a_fleet(room):
         "x = kind in ('3pl', 'gig')",
         "{'locker': 1}[kind]",
         "y = kind is FleetKind.CAPTIVE",
+        "y = kind is codes.FleetKind.GIG",
     ],
 )
 def test_the_check_sees_a_branch(text):
     assert set(branches(ast.parse(text))) == {1}
     assert not list(branches(ast.parse("if mode == ControlMode.ROUTED: pass")))
+    assert not list(branches(ast.parse("if action is AnswerAction.LOCKER: pass")))

@@ -94,28 +94,39 @@ def _travel(day: DayInputs, depots: pd.DataFrame) -> Travel:
     seen = day.travel
     columns = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
     values = [seen[name].to_numpy(dtype=float, na_value=np.nan) for name in columns]
-    return _with_known(fit_travel(*values).matrices(lat, lon), lat, lon, *values)
+    end_of_day = pd.Timestamp(day.service_date, tz=day.timezone) + pd.Timedelta(days=1)
+    moments = pd.to_datetime(seen["event_time"], utc=True)
+    # observations dated after the day are the oldest of all: better than none, and no other is later than they
+    ages = (end_of_day - moments).dt.total_seconds().to_numpy(float)
+    return _with_known(fit_travel(*values).matrices(lat, lon), lat, lon, np.where(ages < 0, np.inf, ages), *values)
 
 
-def _with_known(travel: Travel, lat: Numbers, lon: Numbers, *seen: Numbers) -> Travel:
+def _with_known(travel: Travel, lat: Numbers, lon: Numbers, ages: Numbers, *seen: Numbers) -> Travel:
     """Trips that were observed between two places of the day are taken as observed, and not as fitted.
 
-    ``seen``: from_lat, from_lon, to_lat, to_lon, distance_m, duration_s of each observation; of several, the medians.
+    The newest observation of a pair counts, for roads change; of several of one moment, the medians.
+
+    ``seen``: from_lat, from_lon, to_lat, to_lon, distance_m, duration_s of each observation; ``ages``: seconds from it
+    to the end of the service date.
     """
     places: dict[tuple[float, float], list[int]] = {}
     for row, key in enumerate(zip(np.round(lat, PLACE_DIGITS), np.round(lon, PLACE_DIGITS), strict=True)):
         places.setdefault(key, []).append(row)
     ends = np.round(np.stack(seen[:4], axis=1), PLACE_DIGITS)
-    known: dict[tuple[int, int], list[tuple[float, float]]] = {}
-    for (from_lat, from_lon, to_lat, to_lon), metres, seconds in zip(ends.tolist(), seen[4], seen[5], strict=True):
+    known: dict[tuple[int, int], list[tuple[float, float, float]]] = {}
+    for (from_lat, from_lon, to_lat, to_lon), age, metres, seconds in zip(
+        ends.tolist(), ages, seen[4], seen[5], strict=True
+    ):
         if metres > 0 and seconds > 0:
             for start in places.get((from_lat, from_lon), ()):
                 for end in places.get((to_lat, to_lon), ()):
                     if start != end:
-                        known.setdefault((start, end), []).append((metres, seconds))
+                        known.setdefault((start, end), []).append((age, metres, seconds))
     distance, duration = travel.distance_m.copy(), travel.duration_s.copy()
     for pair, trips in known.items():
-        distance[pair], duration[pair] = np.ceil(np.median(np.array(trips), axis=0)).astype(np.int64)
+        newest = min(age for age, _, _ in trips)
+        of_newest = np.array([one[1:] for one in trips if one[0] == newest])
+        distance[pair], duration[pair] = np.ceil(np.median(of_newest, axis=0)).astype(np.int64)
     return Travel(distance, duration)
 
 
