@@ -94,11 +94,11 @@ def _travel(day: DayInputs, depots: pd.DataFrame) -> Travel:
     seen = day.travel
     columns = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
     values = [seen[name].to_numpy(dtype=float, na_value=np.nan) for name in columns]
-    end_of_day = pd.Timestamp(day.service_date, tz=day.timezone) + pd.Timedelta(days=1)
+    begin = pd.Timestamp(day.service_date, tz=day.timezone)
     moments = pd.to_datetime(seen["event_time"], utc=True)
-    # observations dated after the day are the oldest of all: better than none, and no other is later than they
-    ages = (end_of_day - moments).dt.total_seconds().to_numpy(float)
-    return _with_known(fit_travel(*values).matrices(lat, lon), lat, lon, np.where(ages < 0, np.inf, ages), *values)
+    # those of the day itself or later (a history that was loaded afterwards) stand behind all that were there before
+    ages = (begin - moments).dt.total_seconds().to_numpy(float)
+    return _with_known(fit_travel(*values).matrices(lat, lon), lat, lon, np.where(ages <= 0, np.inf, ages), *values)
 
 
 def _with_known(travel: Travel, lat: Numbers, lon: Numbers, ages: Numbers, *seen: Numbers) -> Travel:
@@ -107,7 +107,7 @@ def _with_known(travel: Travel, lat: Numbers, lon: Numbers, ages: Numbers, *seen
     The newest observation of a pair counts, for roads change; of several of one moment, the medians.
 
     ``seen``: from_lat, from_lon, to_lat, to_lon, distance_m, duration_s of each observation; ``ages``: seconds from it
-    to the end of the service date.
+    to the begin of the service date.
     """
     places: dict[tuple[float, float], list[int]] = {}
     for row, key in enumerate(zip(np.round(lat, PLACE_DIGITS), np.round(lon, PLACE_DIGITS), strict=True)):
