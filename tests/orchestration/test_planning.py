@@ -131,10 +131,13 @@ def test_a_trip_that_was_observed_is_taken_as_observed_and_the_others_as_fitted(
             strict=True,
         )
     ]
-    known = _with_known(fitted, lat, lon, *seen)
+    known = _with_known(fitted, lat, lon, np.full(5, 60.0), *seen)
     assert (known.distance_m[0, 1], known.duration_s[0, 1]) == (1_200, 120)
     assert (known.distance_m[1, 0], known.duration_s[1, 0]) == (900, 90)
     assert (known.distance_m[2, 0], known.duration_s[2, 0]) == (900, 90)
+    # roads change: the newest observation counts, not the middle of all
+    newer = _with_known(fitted, lat, lon, np.array([60.0, 50.0, 40.0, 30.0, 20.0]), *seen)
+    assert (newer.distance_m[0, 1], newer.duration_s[0, 1]) == (1_400, 300)
 
 
 def test_a_search_that_had_no_turn_gets_more_time_once(lake, monkeypatch):

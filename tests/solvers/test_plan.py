@@ -192,8 +192,8 @@ def test_pyvrp_and_mending_serve_a_mixed_day_within_the_limit():
         for n in range(5)
     )
     problem = PlanningProblem((Depot("d", 0),), orders, vehicles, travel_between(points))
-    result = plan(problem, SolveSettings(seconds=3, seed=2))
+    result = plan(problem, SolveSettings(seconds=8, seed=2))
     assert verify(problem, result) == []
     assert result.unserved == ()
     assert result.engine == "pyvrp"
-    assert result.solver_s < 3 + 2 + 0.1 * max(0.0, os.getloadavg()[0] - 2)
+    assert result.solver_s < 8 + 2 + 0.1 * max(0.0, os.getloadavg()[0] - 2)
