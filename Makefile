@@ -42,7 +42,7 @@ lint: setup ## ruff, mypy, import contracts, dbt parse, sqlfluff
 	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "==> mypy" && $(BIN)/mypy
 	@echo "==> import contracts" && $(BIN)/lint-imports --no-cache
-	@echo "==> derived files" && $(BIN)/python -m orchestration.transform.sources --check && $(BIN)/python -m orchestration.transform.tables_page --check && $(BIN)/python -m solvers.families.catalogue --check
+	@echo "==> derived files" && $(BIN)/python -m orchestration.derived --check
 	@echo "==> dbt parse" && $(BIN)/python -m orchestration.transform.parse
 	@echo "==> sqlfluff" && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
 

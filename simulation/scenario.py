@@ -16,6 +16,13 @@ from simulation.schema import Scenario
 from simulation.schema_shocks import Dated
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+IN_PLAIN_WORDS = {
+    "tuple_type": "must be a list (lines that begin with '-')",
+    "model_type": "must be a section of its own parameters",
+    "dict_type": "must be a section of names and values",
+    "missing": "is missing",
+}
+"""What a file's author did, where pydantic speaks of its own types."""
 
 __all__ = ["SCENARIOS", "Scenario", "load_scenario", "scenario_from"]
 
@@ -98,6 +105,8 @@ def _explained(name: str, error: ValidationError) -> str:
         tag = str(first.get("ctx", {}).get("tag", ""))
         return f"{where}: kind {tag!r} is not one of {', '.join(sorted(k for k in kinds if k))}{_near(tag, kinds)}"
     value = first.get("input")
+    if first["type"] in IN_PLAIN_WORDS:
+        return f"{where}: {IN_PLAIN_WORDS[first['type']]}"
     shown_value = f" (is {value!r})" if isinstance(value, str | int | float | bool) else ""
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{shown_value}"
 

@@ -1,19 +1,16 @@
-"""Write ``dbt_project/models/staging/sources.yml`` from ``domain.tables``; ``--check`` fails if it is out of date.
+"""The text of ``dbt_project/models/staging/sources.yml``, from ``domain.tables``.
 
 It holds the dbt sources and the documentation of the staging models, which have the columns of their table.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import yaml
 
 from domain.tables import RAW_TABLES, TABLES, Table
-from orchestration.sources import PROJECT
 
-PATH = PROJECT / "dbt_project" / "models" / "staging" / "sources.yml"
 LATEST = ("orders",)
 """Tables whose staging model keeps the version known last, for the service dates of a run."""
 HISTORIES = ("delivery_events", "depots", "fleets", "vehicles", "drivers")
@@ -74,21 +71,6 @@ def sources_yaml() -> str:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
-    return "# Derived from domain/tables.py by `python -m orchestration.transform.sources`; do not edit.\n" + yaml.dump(
+    return "# Derived from domain/tables.py by `python -m orchestration.derived`; do not edit.\n" + yaml.dump(
         content, Dumper=Plain, sort_keys=False, width=110, allow_unicode=True
     )
-
-
-def main() -> int:
-    """Write, or compare with ``--check``."""
-    if "--check" in sys.argv[1:]:
-        if not PATH.is_file() or PATH.read_text(encoding="utf-8") != sources_yaml():
-            sys.stderr.write(f"{PATH} is out of date: run python -m orchestration.transform.sources\n")
-            return 1
-        return 0
-    PATH.write_text(sources_yaml(), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,9 @@
-"""Write ``docs/tables.md`` from ``domain.tables``; ``--check`` fails if it is out of date."""
+"""The text of ``docs/tables.md``, from ``domain.tables``."""
 
 from __future__ import annotations
 
-import sys
-
 from domain.tables import TABLES, Column, Table
-from orchestration.sources import PROJECT
 
-PATH = PROJECT / "docs" / "tables.md"
 SCHEMAS = {
     "raw": "Facts as they were ingested. Several rows of a key are versions, by `ingest_time`.",
     "control": "The account of ingestion.",
@@ -51,7 +47,7 @@ def page() -> str:
     lines = [
         "# Tables",
         "",
-        "Derived from `domain/tables.py` by `python -m orchestration.transform.tables_page`; do not edit. The lake's",
+        "Derived from `domain/tables.py` by `python -m orchestration.derived`; do not edit. The lake's",
         "DDL, the dbt sources and the Great Expectations suites come from the same place. Units are in the names",
         "(`_s` seconds, `_m` metres, `_g` grams, `_ml` millilitres, `_minor` minor units of money); times are UTC.",
         "",
@@ -62,18 +58,3 @@ def page() -> str:
             if table.schema == schema:
                 lines += _section(table)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def main() -> int:
-    """Write, or compare with ``--check``."""
-    if "--check" in sys.argv[1:]:
-        if not PATH.is_file() or PATH.read_text(encoding="utf-8") != page():
-            sys.stderr.write(f"{PATH} is out of date: run python -m orchestration.transform.tables_page\n")
-            return 1
-        return 0
-    PATH.write_text(page(), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

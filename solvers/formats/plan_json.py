@@ -115,16 +115,3 @@ def schemas() -> dict[str, dict[str, Any]]:
             }
         found[f"{name}.schema.json"] = one
     return found
-
-
-def publish(folder: Path) -> None:
-    """Write the schemas: ``python -m solvers.formats.plan_json docs/schemas``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, one in schemas().items():
-        (folder / name).write_text(json.dumps(one, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    import sys
-
-    publish(Path(sys.argv[1]))

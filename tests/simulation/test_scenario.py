@@ -41,6 +41,9 @@ FLEET = {"fleet_id": "a", "kind": "captive", "control_mode": "routed", "name": "
         ({"shocks": [{"kind": "strike", "first_day": DAY, "fleet": "carier"}]}, "Did you mean 'carrier'"),
         ({"shocks": [{"kind": "storm", "first_day": DAY, "last_day": "2026-02-01"}]}, "before first_day"),
         ({"shocks": [{"kind": "surge", "first_day": DAY, "fctor": 2}]}, r"shocks\.0\.fctor: .*Did you mean 'factor'"),
+        ({"fleets": 3}, "fleets: must be a list"),
+        ({"demand": 3}, "demand: must be a section"),
+        ({"fleets": [{"fleet_id": "a"}]}, r"fleets\.0\.kind: is missing"),
         ([], "must be a mapping"),
     ],
 )
