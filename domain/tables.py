@@ -748,6 +748,57 @@ KPIS = Table(
     ("service_date",),
 )
 
+PARAMETERS = Table(
+    "learned",
+    "parameters",
+    "What outcomes taught about travel, time at the door, acceptance, reliability and interventions: posteriors",
+    "one parameter as of a moment",
+    (
+        _identifier("source", "Mapping"),
+        SERVICE_DATE,
+        _identifier("kind", "travel_time, service_time, acceptance, reliability or efficacy"),
+        _identifier(
+            "subject", "What it is about: all, band=2, hour=8|weather=wet, zones=a>b, building=flat, fleet=gig"
+        ),
+        Column("family", TEXT, "normal (of the factor's logarithm) or beta", True, allowed=("normal", "beta")),
+        Column("mean", NUMBER, "Posterior mean", True),
+        Column("sd", NUMBER, "Posterior standard deviation", True, minimum=0),
+        Column("alpha", NUMBER, "First parameter of a Beta posterior", minimum=0),
+        Column("beta", NUMBER, "Second parameter of a Beta posterior", minimum=0),
+        Column("value", NUMBER, "What decisions read: a factor or a probability", True, minimum=0),
+        Column("unit", TEXT, "Unit of the value", True),
+        _amount("evidence", "Outcomes behind it", True),
+        Column("effective", NUMBER, "What they are worth after old ones are discounted", True, minimum=0),
+        _moment("window_start", "Oldest outcome behind it"),
+        _moment("window_end", "Newest outcome behind it"),
+        _moment("newest_outcome", "When the newest outcome behind it became known"),
+        Column("feeds", TEXT, "Driver that reads it", True, allowed=("routing", "dispatch", "exceptions")),
+        *BASIS,
+    ),
+    ("source", "service_date", "kind", "subject"),
+    ("service_date",),
+)
+
+PARAMETER_USES = Table(
+    "learned",
+    "uses",
+    "Which learned parameters a published plan was made with",
+    "one parameter of one plan",
+    (
+        _identifier("source", "Mapping"),
+        SERVICE_DATE,
+        _identifier("plan_id", "Plan"),
+        _identifier("kind", "Kind of parameter"),
+        _identifier("subject", "What the parameter is about"),
+        Column("value", NUMBER, "Value that was read", True),
+        _amount("times", "How many orders, legs or matrices read it", True),
+        _moment("parameter_as_of", "Version of the parameter", True),
+        *BASIS,
+    ),
+    ("plan_id", "kind", "subject"),
+    ("service_date",),
+)
+
 DERIVED_TABLES = (
     PREDICTIONS,
     PLANS,
@@ -759,6 +810,8 @@ DERIVED_TABLES = (
     NOTIFICATIONS,
     COST_LEDGER,
     KPIS,
+    PARAMETERS,
+    PARAMETER_USES,
 )
 
 TABLES: dict[str, Table] = {table.qualified_name: table for table in (*RAW_TABLES, *CONTROL_TABLES, *DERIVED_TABLES)}

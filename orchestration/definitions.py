@@ -12,13 +12,16 @@ from orchestration.sensors import landing_sensor, late_rows_sensor
 NIGHTLY_TAGS = {"dagster/priority": "10", "fivefold/kind": "nightly"}
 """The queue takes the nightly plan first; ``dagster.yaml`` keeps backfills from taking every place."""
 
+PARAMETERS = dg.AssetSelection.assets("learned_parameters")
+"""Of the learning group the one asset that is learned for every service date, before it is planned."""
+
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.groups("features", "prediction", "planning"),
+    selection=dg.AssetSelection.groups("features", "prediction", "planning") | PARAMETERS,
     partitions_def=SERVICE_DAYS,
     tags=NIGHTLY_TAGS,
     executor_def=dg.in_process_executor,
-    description="Features, predictions and the plan of a service date.",
+    description="Features, learned parameters, predictions and the plan of a service date.",
 )
 account = dg.define_asset_job(
     "account",
@@ -30,7 +33,7 @@ account = dg.define_asset_job(
 )
 learn = dg.define_asset_job(
     "learn",
-    selection=dg.AssetSelection.groups("learning"),
+    selection=dg.AssetSelection.groups("learning") - PARAMETERS,
     executor_def=dg.in_process_executor,
     description="Train and register the predictors on all outcomes known.",
 )

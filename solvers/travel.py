@@ -56,6 +56,11 @@ class TravelModel:
         np.fill_diagonal(seconds, 0)
         return Travel(metres, seconds)
 
+    def leg(self, straight_m: Floats) -> tuple[Floats, Floats]:
+        """Road metres and seconds of trips of such great-circle lengths; as in ``matrices``, not rounded."""
+        distance = straight_m * np.interp(straight_m, _middles(), self.circuity)
+        return distance, np.asarray(distance / np.interp(straight_m, _middles(), self.speed_ms))
+
 
 def _middles() -> Floats:
     edges = np.append(BANDS_M, 100_000).astype(np.float64)

@@ -83,7 +83,7 @@ def act_on_day(
     decided = min(stops["as_of"].max().to_pydatetime(), planning_cut_off(day, zone).astimezone(stops["as_of"].dt.tz))
     snapshot = lake.snapshot_id()
     basis = {"as_of": decided, "lake_snapshot": snapshot}
-    beliefs, spent = _beliefs(lake, source, decided), _spent(lake, source, day)
+    beliefs, spent = beliefs_at(lake, source, decided), _spent(lake, source, day)
     choices, _ = pick([_candidate(one, source) for one in stops.itertuples()], beliefs, policy, spent, decided, day)
     assigned = {one.candidate.order_id: one for one in choices}
     known = {one.customer_id: one for one in people}
@@ -232,7 +232,7 @@ def held_row(one: Held, day: date, basis: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _beliefs(lake: Lake, source: str, decided: datetime) -> dict[Action, Efficacy]:
+def beliefs_at(lake: Lake, source: str, decided: datetime) -> dict[Action, Efficacy]:
     """Posteriors from what was assigned before and had become known by ``decided``."""
     rows = lake.query(
         """

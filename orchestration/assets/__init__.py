@@ -11,6 +11,7 @@ from orchestration.assets.acting import actions  # noqa: E402
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
 from orchestration.assets.learning import eta_model, failed_model, late_model, prediction_evaluation  # noqa: E402
+from orchestration.assets.loop import learned_parameters  # noqa: E402
 from orchestration.assets.operation import cost_ledger, daily_kpis  # noqa: E402
 from orchestration.assets.planning import daily_plan  # noqa: E402
 from orchestration.assets.prediction import predictions  # noqa: E402
@@ -21,6 +22,7 @@ ASSETS = [
     failed_model,
     late_model,
     eta_model,
+    learned_parameters,
     prediction_evaluation,
     predictions,
     daily_plan,

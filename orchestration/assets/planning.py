@@ -18,7 +18,7 @@ from orchestration.assets.freshness import EVENING_BEFORE
 
 @dg.asset(
     group_name="planning",
-    deps=["predictions", ["raw", "orders"], ["raw", "shifts"], ["raw", "tariff_rules"]],
+    deps=["predictions", "learned_parameters", ["raw", "orders"], ["raw", "shifts"], ["raw", "tariff_rules"]],
     partitions_def=SERVICE_DAYS,
     backfill_policy=BY_MONTH,
     kinds={"python"},

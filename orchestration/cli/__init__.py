@@ -17,6 +17,7 @@ COMMANDS = {
     "act": "Decide interventions and messages of a planned date",
     "watch": "What customers are told of a running day",
     "trail": "One order from promise to cost, with what was not done",
+    "lineage": "From an outcome to what it taught and the decisions that used it, and back",
     "serve": "The customers' pages behind signed links: answers and tracking",
     "people": "The address book: names, addresses and consent",
     "forget": "Erase a customer, keep the statistics",

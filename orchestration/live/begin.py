@@ -79,7 +79,9 @@ def offers_of(inputs: DayInputs) -> tuple[Offer, ...]:
         if rules:
             version = Version(inputs.service_date, inputs.service_date, rules)
             contract = Contract(f"tariff-{fleet_id}", fleet_id, str(own["currency"].iloc[0]), (version,))
-            found.append(Offer(fleet_id, contract, ACCEPT_P))
+            # what the fleet was seen to take; of one that was never asked, what is usual
+            learned = inputs.beliefs.acceptance(fleet_id)
+            found.append(Offer(fleet_id, contract, ACCEPT_P if learned is None else learned))
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from datetime import datetime, time
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from domain.codes import TariffComponent
+from domain.codes import ControlMode, TariffComponent
 from domain.errors import InputError
 from orchestration.planning.inputs import DayInputs
 from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window
@@ -27,6 +28,8 @@ UNSERVED_PENALTY_MINOR = 25_000
 DEFAULT_SERVICE_S = 180
 PLACE_DIGITS = 5
 """Decimals of a degree (about a metre) by which two positions are the same place."""
+WORKING_HOURS = range(8, 18)
+"""Hours over which learned travel times are averaged: a plan's legs lie in them."""
 Numbers = npt.NDArray[np.float64]
 
 
@@ -98,7 +101,19 @@ def _travel(day: DayInputs, depots: pd.DataFrame) -> Travel:
     moments = pd.to_datetime(seen["event_time"], utc=True)
     # those of the day itself or later (a history that was loaded afterwards) stand behind all that were there before
     ages = (begin - moments).dt.total_seconds().to_numpy(float)
-    return _with_known(fit_travel(*values).matrices(lat, lon), lat, lon, np.where(ages <= 0, np.inf, ages), *values)
+    fitted = _as_learned(fit_travel(*values).matrices(lat, lon), day, depots)
+    return _with_known(fitted, lat, lon, np.where(ages <= 0, np.inf, ages), *values)
+
+
+def _as_learned(travel: Travel, day: DayInputs, depots: pd.DataFrame) -> Travel:
+    """Travel seconds times what deliveries taught of zones, hours and weather; as fitted where nothing was learned."""
+    if not day.beliefs.has_travel():
+        return travel
+    zones = [f"depot:{one}" for one in depots["depot_id"]] + [str(one) for one in day.orders["zone_id"]]
+    hours = dict.fromkeys(WORKING_HOURS, 1 / len(WORKING_HOURS))
+    wet = {one: one in day.wet_hours for one in hours}
+    factors = day.beliefs.travel_factors(travel.distance_m, zones, hours, wet)
+    return Travel(travel.distance_m, np.rint(travel.duration_s * factors).astype(np.int64))
 
 
 def _with_known(travel: Travel, lat: Numbers, lon: Numbers, ages: Numbers, *seen: Numbers) -> Travel:
@@ -144,23 +159,56 @@ def _orders(day: DayInputs, midnight: pd.Timestamp, first_location: int) -> tupl
         windows: tuple[Window, ...] = ()
         if pd.notna(row.window_start) and pd.notna(row.window_end):
             windows = (Window(max(0, _seconds(row.window_start, midnight)), _seconds(row.window_end, midnight)),)
+        building = building_of(row.attributes)
         codes = frozenset(str(row.required_certifications).split("+")) if _given(row.required_certifications) else ()
         orders.append(
             Order(
                 order_id=str(row.order_id),
                 location=first_location + number,
                 depot_id=str(row.depot_id),
-                service_s=_whole(row.service_s, DEFAULT_SERVICE_S),
+                service_s=max(1, round(_whole(row.service_s, DEFAULT_SERVICE_S) * day.beliefs.service_factor(building)))
+                if day.beliefs
+                else _whole(row.service_s, DEFAULT_SERVICE_S),
                 windows=windows,
                 load=Load(_whole(row.mass_g, 0), _whole(row.volume_ml, 0), _whole(row.parcels, 1)),
                 required_certifications=frozenset(codes),
                 banned_vehicles=banned.get(("order", row.order_id), frozenset())
                 | banned.get(("customer", row.customer_id), frozenset()),
                 penalty_minor=penalty,
-                failure_cost_minor={"": round(float(failed.get(row.order_id, 0.0)) * failure_cost)},
+                failure_cost_minor=_failure_costs(row, float(failed.get(row.order_id, 0.0)), failure_cost, day),
             )
         )
     return tuple(orders)
+
+
+def building_of(attributes: Any) -> str | None:
+    """The building type that a source tells of an order."""
+    if not _given(attributes):
+        return None
+    try:
+        found = json.loads(attributes)
+    except ValueError:
+        return None
+    value = found.get("building") if isinstance(found, dict) else None
+    return None if value is None else str(value)
+
+
+def _failure_costs(order: Any, p_failed: float, cost_minor: int, day: DayInputs) -> dict[str, int]:
+    """Expected cost of failure of an order: its own risk, and by fleet what carriers were seen to add to it.
+
+    An order that a fleet does not take, or fails by its own doing, is an attempt lost.
+    """
+    costs = {"": round(p_failed * cost_minor)}
+    if not day.beliefs:
+        return costs
+    for fleet in day.fleets.itertuples():
+        kept = day.beliefs.reliability(str(fleet.fleet_id), str(order.depot_id))
+        if fleet.control_mode != ControlMode.ROUTED:
+            accepted = day.beliefs.acceptance(str(fleet.fleet_id), order.zone_id)
+            kept *= 1.0 if accepted is None else accepted
+        if kept < 1:
+            costs[str(fleet.fleet_id)] = round((1 - (1 - p_failed) * kept) * cost_minor)
+    return costs
 
 
 def _given(value: Any) -> bool:

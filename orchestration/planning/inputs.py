@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from domain import tables
 from domain.errors import InputError
+from models.parameters import WET_MM, Beliefs
 from orchestration.lake import Lake
 
 CUT_OFF = time(20)
@@ -35,6 +36,9 @@ class DayInputs:
     constraints: pd.DataFrame
     travel: pd.DataFrame
     predictions: pd.DataFrame
+    beliefs: Beliefs = field(default_factory=Beliefs)
+    wet_hours: frozenset[int] = frozenset()
+    """Local hours of the date that are forecast wet at most of the depots."""
 
 
 def known(
@@ -91,7 +95,7 @@ def planning_cut_off(service_date: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(service_date - timedelta(days=1), CUT_OFF, zone)
 
 
-def _as_of(lake: Lake, source: str, service_date: date, zone: ZoneInfo) -> datetime:
+def planning_as_of(lake: Lake, source: str, service_date: date, zone: ZoneInfo) -> datetime:
     """The cut-off; for history that was loaded after its own cut-off, the moment it had been loaded."""
     cut_off = planning_cut_off(service_date, zone)
     frame = lake.query(
@@ -116,7 +120,7 @@ def _as_of(lake: Lake, source: str, service_date: date, zone: ZoneInfo) -> datet
 def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | None = None) -> DayInputs:
     """Read all that planning ``service_date`` needs, at one snapshot and one ``as_of``."""
     zone = depot_timezone(lake, source)
-    moment = as_of or _as_of(lake, source, service_date, zone)
+    moment = as_of or planning_as_of(lake, source, service_date, zone)
     snapshot = lake.snapshot_id()
 
     def read(table: tables.Table, where: str = "true", *parameters: object) -> pd.DataFrame:
@@ -163,4 +167,38 @@ def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | No
         constraints=read(tables.CONSTRAINTS, "(service_date is null or service_date = ?)", service_date),
         travel=read(tables.TRAVEL_OBSERVATIONS),
         predictions=predictions,
+        beliefs=beliefs_of(lake, source, service_date, moment, snapshot),
+        wet_hours=_wet_hours(lake, source, service_date, moment, snapshot, zone),
     )
+
+
+def beliefs_of(lake: Lake, source: str, service_date: date, as_of: datetime, snapshot: int | None = None) -> Beliefs:
+    """What was learned for a date and known at ``as_of``; where nothing was, nothing is believed."""
+    rows = lake.query(
+        "select kind, subject, value, as_of from learned.parameters "
+        "where source = ? and service_date = ? and as_of <= ? order by kind, subject",
+        [source, service_date, as_of],
+        snapshot=snapshot,
+    )
+    return Beliefs.of(rows)
+
+
+def _wet_hours(
+    lake: Lake, source: str, service_date: date, as_of: datetime, snapshot: int, zone: ZoneInfo
+) -> frozenset[int]:
+    begin = datetime.combine(service_date, time(), zone)
+    rows = lake.query(
+        """
+        select target_time, avg(precipitation_mm) as mm from (
+            select depot_id, target_time, precipitation_mm from raw.weather
+            where source = ? and ingest_time <= ? and target_time >= ? and target_time < ? and not retracted
+            qualify row_number() over (
+                partition by depot_id, target_time order by event_time desc, ingest_time desc, file_id desc
+            ) = 1
+        ) group by target_time
+        """,
+        [source, as_of, begin, begin + timedelta(days=1)],
+        snapshot=snapshot,
+    )
+    wet = rows[rows["mm"] >= WET_MM]
+    return frozenset(int(one) for one in wet["target_time"].dt.tz_convert(zone).dt.hour)

@@ -19,7 +19,7 @@ from orchestration.planning.inputs import DayInputs, day_inputs
 from solvers import Plan, PlanningProblem, Route, SolveSettings, Unserved, Violation, plan, verify
 from solvers.conflicts import with_conflicts
 
-PUBLISHED = (tables.PLANS, tables.ROUTES, tables.PLAN_STOPS, tables.UNSERVED_ORDERS)
+PUBLISHED = (tables.PLANS, tables.ROUTES, tables.PLAN_STOPS, tables.UNSERVED_ORDERS, tables.PARAMETER_USES)
 STARVED_ENGINE, MORE_TIME = "insertion", 3
 """The engine that is left when the search did not come to a plan in its time, and how much more time it then gets."""
 CSV_COLUMNS = [
@@ -237,7 +237,46 @@ def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: b
         tables.ROUTES.qualified_name: _of(tables.ROUTES, routes),
         tables.PLAN_STOPS.qualified_name: _with_beliefs(_of(tables.PLAN_STOPS, stops), day),
         tables.UNSERVED_ORDERS.qualified_name: _of(tables.UNSERVED_ORDERS, unserved),
+        tables.PARAMETER_USES.qualified_name: _uses(
+            day, stops, [plan_id(one.depot_id) for one in problem.depots], basis
+        ),
     }
+
+
+def _uses(day: DayInputs, stops: list[dict[str, Any]], plan_ids: list[str], basis: dict[str, Any]) -> pd.DataFrame:
+    """Learned parameters that the plans were made with: those read for the whole day, and those of the driven legs."""
+    beliefs, rows = day.beliefs, []
+    if not beliefs:
+        return _of(tables.PARAMETER_USES, [])
+    whole = dict(beliefs.used)
+    zones = day.orders.set_index("order_id")["zone_id"]
+    for plan_id in plan_ids:
+        beliefs.used.clear()
+        own = [one for one in stops if one["plan_id"] == plan_id]
+        before: dict[str, str] = {}
+        legs = []
+        for one in own:
+            here = str(zones[one["order_id"]])
+            start = before.get(one["route_id"], f"depot:{plan_id.removeprefix(f'{day.source}-{day.service_date}-')}")
+            hour = one["arrival"].tz_convert(day.timezone).hour
+            legs.append((start, here, hour, hour in day.wet_hours))
+            before[one["route_id"]] = here
+        beliefs.note_legs(legs)
+        for (kind, subject), times in sorted({**whole, **beliefs.used}.items()):
+            rows.append(
+                {
+                    **basis,
+                    "plan_id": plan_id,
+                    "kind": kind,
+                    "subject": subject,
+                    "value": beliefs.values[kind, subject],
+                    "times": times,
+                    "parameter_as_of": beliefs.as_of,
+                }
+            )
+    beliefs.used.clear()
+    beliefs.used.update(whole)
+    return _of(tables.PARAMETER_USES, rows)
 
 
 def _depots_of(problem: PlanningProblem, outcome: Plan) -> dict[str, str]:

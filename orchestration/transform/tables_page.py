@@ -10,6 +10,7 @@ SCHEMAS = {
     "prediction": "What the models said, as of when.",
     "plan": "Published plans.",
     "operation": "The day, its costs and its KPIs.",
+    "learned": "What outcomes taught beside the models, and who used it.",
 }
 
 
