@@ -49,9 +49,9 @@ def busy_day(seed: int = 1) -> Day:
     swept = np.argsort(np.arctan2(*(spots[1 : STOPS + 1] - spots[0]).T)) + 1
     routes = tuple(_route(n, [int(one) for one in own], metres, seconds) for n, own in enumerate(np.split(swept, VANS)))
     plan = Plan(routes, (), 0, 0, 0, "sweep", seed, 0.0)
-    return Day(
-        DATE, problem, plan, tuple(_offer(f"gig-{n}", price, p) for n, price, p in ((1, 900, 0.7), (2, 1_400, 0.9)))
-    )
+    offers = tuple(_offer(f"gig-{n}", price, p) for n, price, p in ((1, 900, 0.7), (2, 1_400, 0.9)))
+    places = tuple((60_000_000 + int(y) * 9, 24_700_000 + int(x) * 18) for x, y in spots)
+    return Day(DATE, problem, plan, offers, places=places)
 
 
 def _offer(fleet: str, price: int, accept_p: float) -> Offer:

@@ -682,14 +682,18 @@ DISPATCH_DECISIONS = Table(
         _identifier("decision_id", "Event and number of the decision on it"),
         _identifier("source", "Mapping"),
         SERVICE_DATE,
-        Column("kind", TEXT, "assign, tender, leave, resequence, drop, expire or withdraw", True),
+        Column(
+            "kind", TEXT, "assign, tender, leave, resequence, drop, expire, withdraw, propose, reject or refuse", True
+        ),
         Column("order_id", TEXT, "Order; the first where it is about several"),
         Column("orders", JSON, "All orders it is about"),
         Column("vehicle_id", TEXT, "Vehicle"),
         Column("fleet_id", TEXT, "Fleet"),
         Column("price_minor", INTEGER, "Expected cost, minor units; below 0 what it saves", True),
         Column("currency", TEXT, "ISO 4217", True),
-        Column("why", TEXT, "Reason in words", True),
+        Column(
+            "why", TEXT, "Reason in words; of an approval, a rejection or an override also who said it and why", True
+        ),
         Column("alternatives", JSON, "What else was considered, with its expected cost"),
         _moment("decided_at", "When", True),
         *BASIS,

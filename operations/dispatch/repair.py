@@ -117,21 +117,46 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
 
 
 def takes(state: DayState, base: Vehicle, vehicle: VehicleState, order: Order, *, rescued: bool = False) -> bool:
-    """Whether a vehicle may take one more order: in use or idle, allowed, with room, the goods within reach.
+    """Whether a vehicle may take one more order."""
+    return not _obstacle(state, base, vehicle, order, rescued=rescued)
+
+
+def why_not(state: DayState, vehicle_id: str, order: Order) -> str:
+    """Why a vehicle may not take one more order, in words; empty where it may."""
+    base, vehicle = state.day.vehicles.get(vehicle_id), state.vehicles.get(vehicle_id)
+    if base is None or vehicle is None:
+        return f"there is no vehicle {vehicle_id}"
+    return _obstacle(state, base, vehicle, order, rescued=aboard_broken(state, order) is not None)
+
+
+def _obstacle(state: DayState, base: Vehicle, vehicle: VehicleState, order: Order, *, rescued: bool) -> str:
+    """In use or idle, allowed, with room, the goods within reach: what of it does not hold.
 
     A delivery is loaded at the depot: a van that has left cannot take it, unless another van hands it over.
     """
-    if vehicle.status in (BROKEN, ENDED) or not may_serve(base, order):
-        return False
+    name = base.vehicle_id
+    if vehicle.status == BROKEN:
+        return f"{name} is out of the day"
+    if vehicle.status == ENDED:
+        return f"{name} has ended its route"
+    if not may_serve(base, order):
+        return f"{name} may not serve the order"
     if order.kind == "delivery" and vehicle.left and not rescued:
-        return False
+        return f"{name} has left, the goods are at the depot"
     carried = to_do(state, vehicle)
     if base.max_stops is not None and len(vehicle.visited) + len(carried) + 1 > base.max_stops:
-        return False
+        return f"{name} has {base.max_stops} stops already"
     loads = [one.load.amounts() for one in (*carried, order)]
     limits = base.capacity.amounts()
     used = [sum(own[n] for own in loads if n < len(own)) for n in range(len(limits))]
-    return all(amount <= limit for amount, limit in zip(used, limits, strict=True))
+    return "" if all(a <= b for a, b in zip(used, limits, strict=True)) else f"{name} is full"
+
+
+def insertion_into(state: DayState, vehicle_id: str, order: Order) -> Insertion | None:
+    """The cheapest place of one vehicle; None where it may not take the order or would be out too long."""
+    if why_not(state, vehicle_id, order):
+        return None
+    return _insertion(state, vehicle_id, order, aboard_broken(state, order))
 
 
 def _places(state: DayState, vehicle_id: str, orders: Sequence[Order], order: Order, first: int) -> list[int]:

@@ -4,18 +4,23 @@
 known of one order, vehicle or tender from its own events, in the order in which they happened.
 """
 
-from operations.state.day import Day, Offer, Prices
+from operations.state.day import Approvals, Day, Offer, Prices
 from operations.state.entities import OrderState, TenderState, VehicleState
 from operations.state.events import Event, Refusal
 from operations.state.fold import DayState, digest, fold, start
+from operations.state.proposals import DeskState, Item, ProposalState
 
 __all__ = [
+    "Approvals",
     "Day",
     "DayState",
+    "DeskState",
     "Event",
+    "Item",
     "Offer",
     "OrderState",
     "Prices",
+    "ProposalState",
     "Refusal",
     "TenderState",
     "VehicleState",

@@ -54,6 +54,31 @@ class Prices:
 
 
 @dataclass(frozen=True)
+class Approvals:
+    """Which decisions wait for a person. What nobody answers in time is done as it was proposed.
+
+    Attributes:
+        kinds: of decisions that always wait (assign, tender, leave).
+        above_minor: decisions that cost at least so much wait too; None: no price makes one wait.
+        answer_s: how long a proposal waits; never beyond the order's latest dispatch time.
+        most_per_hour: proposals within an hour; beyond it what is proposed is done at once, for a person's attention is
+            the scarcest capacity. None: no limit.
+    """
+
+    kinds: tuple[str, ...] = ()
+    above_minor: int | None = None
+    answer_s: int = 600
+    most_per_hour: int | None = None
+
+    def __post_init__(self) -> None:
+        known = ("assign", "tender", "leave")
+        if unknown := sorted(set(self.kinds) - set(known)):
+            raise InputError(f"approvals: there is no decision {unknown[0]!r}; there are {', '.join(known)}")
+        if self.answer_s <= 0 or (self.most_per_hour is not None and self.most_per_hour < 0):
+            raise InputError("approvals: answer_s must be above 0 and most_per_hour not below 0")
+
+
+@dataclass(frozen=True)
 class Day:
     """The frozen beginning of a service date."""
 
@@ -63,6 +88,9 @@ class Day:
     offers: tuple[Offer, ...] = ()
     prices: Prices = field(default_factory=Prices)
     seed: int = 0
+    approvals: Approvals = field(default_factory=Approvals)
+    places: tuple[tuple[int, int], ...] = ()
+    """Latitude and longitude in millionths of a degree, by row of the matrices: for maps, never for decisions."""
 
     @cached_property
     def orders(self) -> Mapping[str, Order]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import asin, cos, radians, sin, sqrt
 
 from domain.codes import EventType
 from operations.state.events import ORDER_LEFT, ROUTE_SET, Event
@@ -50,6 +51,7 @@ class VehicleState:
     left: bool = False
     lat: float | None = None
     lon: float | None = None
+    position_s: int = 0
     impossible: int = 0
 
     @property
@@ -83,20 +85,25 @@ def order_state(order_id: str, known: Order | None, events: Sequence[Event]) -> 
     """An order from the plan's own knowledge of it and its events."""
     state = OrderState(order_id, known)
     for event in standing(events):
-        kind = event.kind
-        if kind in (EventType.ORDER_CREATED, EventType.ORDER_CHANGED, EventType.PROMISE_SET, EventType.RESCHEDULED):
-            state = replace(state, order=_described(order_id, state.order, event))
-        elif kind == EventType.LOADED and state.status == OPEN:
-            state = replace(state, status=ABOARD)
-        elif kind in (EventType.LOAD_MISSING, EventType.RETURNED_TO_DEPOT) and state.status == ABOARD:
-            state = replace(state, status=OPEN)
-        elif kind in (EventType.DELIVERED, EventType.DIVERTED, EventType.PARTIALLY_DELIVERED):
-            state = replace(state, status=SERVED, concluded_s=event.at_s)
-        elif kind == EventType.ATTEMPT_FAILED and state.status != SERVED:
-            state = replace(state, status=FAILED, concluded_s=event.at_s)
-        elif kind in (EventType.CANCELLED, ORDER_LEFT) and state.status not in (SERVED, FAILED):
-            status = LEFT if kind == ORDER_LEFT else CANCELLED
-            state = replace(state, status=status, concluded_s=event.at_s)
+        state = order_after(state, event)
+    return state
+
+
+def order_after(state: OrderState, event: Event) -> OrderState:
+    """An order after one more event, which happened after all that ``state`` knows."""
+    kind = event.kind
+    if kind in (EventType.ORDER_CREATED, EventType.ORDER_CHANGED, EventType.PROMISE_SET, EventType.RESCHEDULED):
+        return replace(state, order=_described(state.order_id, state.order, event))
+    if kind == EventType.LOADED and state.status == OPEN:
+        return replace(state, status=ABOARD)
+    if kind in (EventType.LOAD_MISSING, EventType.RETURNED_TO_DEPOT) and state.status == ABOARD:
+        return replace(state, status=OPEN)
+    if kind in (EventType.DELIVERED, EventType.DIVERTED, EventType.PARTIALLY_DELIVERED):
+        return replace(state, status=SERVED, concluded_s=event.at_s)
+    if kind == EventType.ATTEMPT_FAILED and state.status != SERVED:
+        return replace(state, status=FAILED, concluded_s=event.at_s)
+    if kind in (EventType.CANCELLED, ORDER_LEFT) and state.status not in (SERVED, FAILED):
+        return replace(state, status=LEFT if kind == ORDER_LEFT else CANCELLED, concluded_s=event.at_s)
     return state
 
 
@@ -133,34 +140,40 @@ CONCLUSIONS = frozenset(
 def vehicle_state(vehicle_id: str, planned: tuple[str, ...], start_s: int, events: Sequence[Event]) -> VehicleState:
     """A vehicle from its planned sequence and its events."""
     state = VehicleState(vehicle_id, planned, ready_s=start_s)
-    position: Event | None = None
     for event in standing(events):
-        kind = event.kind
-        if kind == ROUTE_SET:
-            # by version, not by clock: two decisions may fall into one second
-            if (version := event.number("version")) >= state.version:
-                state = replace(state, sequence=_sequence(event), version=version)
-        elif kind in (EventType.ROUTE_STARTED, EventType.BREAK_ENDED):
-            # what has broken down stays so until somebody corrects that: its orders are on their way elsewhere
-            status = state.status if state.status in (BROKEN, ENDED) else MOVING
-            state = replace(state, status=status, ready_s=max(event.at_s, 0), in_service=False, left=True)
-        elif kind in ARRIVALS and event.order_id:
-            state = replace(_visit(state, event), in_service=True)
-        elif kind in CONCLUSIONS and event.order_id:
-            state = replace(_visit(state, event), in_service=False)
-        elif kind == EventType.DEPARTED and state.status == MOVING:
-            state = replace(state, ready_s=event.at_s, in_service=False)
-        elif kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
-            state = replace(state, status=BROKEN)
-        elif kind == EventType.ROUTE_ENDED:
-            state = replace(state, status=ENDED, ready_s=event.at_s)
-        elif kind == EventType.POSITION:
-            if position is not None and not _possible(position, event):
-                state = replace(state, impossible=state.impossible + 1)
-                continue
-            position = event
-            state = replace(state, lat=event.number("lat_e6") / 1e6, lon=event.number("lon_e6") / 1e6)
+        state = vehicle_after(state, event)
     return state
+
+
+def vehicle_after(state: VehicleState, event: Event) -> VehicleState:
+    """A vehicle after one more event, which happened after all that ``state`` knows."""
+    kind = event.kind
+    if kind == EventType.POSITION:
+        return _placed(state, event)
+    if kind == ROUTE_SET:
+        # by version, not by clock: two decisions may fall into one second
+        version = event.number("version")
+        return replace(state, sequence=_sequence(event), version=version) if version >= state.version else state
+    if kind in (EventType.ROUTE_STARTED, EventType.BREAK_ENDED):
+        # what has broken down stays so until somebody corrects that: its orders are on their way elsewhere
+        status = state.status if state.status in (BROKEN, ENDED) else MOVING
+        return replace(state, status=status, ready_s=max(event.at_s, 0), in_service=False, left=True)
+    if (kind in ARRIVALS or kind in CONCLUSIONS) and event.order_id:
+        return replace(_visit(state, event), in_service=kind in ARRIVALS)
+    if kind == EventType.DEPARTED and state.status == MOVING:
+        return replace(state, ready_s=event.at_s, in_service=False)
+    if kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
+        return replace(state, status=BROKEN)
+    if kind == EventType.ROUTE_ENDED:
+        return replace(state, status=ENDED, ready_s=event.at_s)
+    return state
+
+
+def _placed(state: VehicleState, event: Event) -> VehicleState:
+    lat, lon = event.number("lat_e6") / 1e6, event.number("lon_e6") / 1e6
+    if state.lat is not None and state.lon is not None and not _possible(state, lat, lon, event.at_s):
+        return replace(state, impossible=state.impossible + 1)
+    return replace(state, lat=lat, lon=lon, position_s=event.at_s)
 
 
 def _visit(state: VehicleState, event: Event) -> VehicleState:
@@ -177,15 +190,13 @@ def _sequence(event: Event) -> tuple[str, ...]:
     return tuple(str(one) for one in orders) if isinstance(orders, list) else ()
 
 
-def _possible(before: Event, after: Event) -> bool:
-    """Whether nobody need fly: the straight line between two positions against the time between them."""
-    from math import asin, cos, radians, sin, sqrt
-
-    lat1, lat2 = radians(before.number("lat_e6") / 1e6), radians(after.number("lat_e6") / 1e6)
-    turn = radians((after.number("lon_e6") - before.number("lon_e6")) / 1e6)
+def _possible(before: VehicleState, lat: float, lon: float, at_s: int) -> bool:
+    """Whether nobody need fly: the straight line from where it was against the time since."""
+    lat1, lat2 = radians(before.lat or 0.0), radians(lat)
+    turn = radians(lon - (before.lon or 0.0))
     half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin(turn / 2) ** 2
     metres = 2 * 6_371_000 * asin(sqrt(min(1.0, half)))
-    return metres <= FASTEST_M_PER_S * max(1, after.at_s - before.at_s) + 200
+    return metres <= FASTEST_M_PER_S * max(1, at_s - before.position_s) + 200
 
 
 ANSWERS = {

@@ -10,7 +10,13 @@ from domain.codes import EventType
 Fact = int | str
 ROUTE_SET, ORDER_LEFT, TICK = "route_set", "order_left", "tick"
 """Our own: the sequence of a vehicle was decided; an order was left for another day; time has passed."""
-KINDS = frozenset(EventType) | {ROUTE_SET, ORDER_LEFT, TICK}
+APPROVED, REJECTED, OVERRIDE = "approved", "rejected", "override"
+"""What people say: yes or no to a proposal, or what to do with an order instead, with a reason."""
+PROPOSED, CLOSED = "proposed", "proposal_closed"
+"""Our own: something waits for a person; it waits no more."""
+PEOPLE = frozenset({APPROVED, REJECTED, OVERRIDE})
+INTERNAL = frozenset({ROUTE_SET, ORDER_LEFT, PROPOSED, CLOSED})
+KINDS = frozenset(EventType) | {TICK} | PEOPLE | INTERNAL
 EARLIEST_S, LATEST_S = -86_400, 2 * 86_400
 AHEAD_S = 300
 """How far a clock may run ahead of ours."""
@@ -68,6 +74,21 @@ def why_refused(event: Event) -> str:
         return f"it happened {event.at_s} s after midnight: on another day"
     if event.at_s > event.seen_s + AHEAD_S:
         return f"it happens {event.at_s - event.seen_s} s after it was reported: in the future"
-    if not (event.order_id or event.vehicle_id or event.tender_id) and event.kind != TICK:
+    if event.kind in PEOPLE:
+        return _why_no_answer(event)
+    if not (event.order_id or event.vehicle_id or event.tender_id) and event.kind not in (TICK, CLOSED):
         return "it names no order, vehicle or tender"
+    return ""
+
+
+def _why_no_answer(event: Event) -> str:
+    """Why an answer of a person is none."""
+    if event.kind == OVERRIDE and not event.order_id:
+        return "an override names the order it is about"
+    if event.kind == OVERRIDE and not (event.vehicle_id or event.fleet_id or event.facts.get("leave")):
+        return "an override names a vehicle, a fleet, or says leave"
+    if event.kind != OVERRIDE and not event.facts.get("proposal"):
+        return "an answer names its proposal"
+    if event.kind != APPROVED and not str(event.facts.get("reason", "")).strip():
+        return "it gives no reason"
     return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -12,13 +11,18 @@ from operations.state.entities import (
     OrderState,
     TenderState,
     VehicleState,
+    order_after,
     order_state,
     tender_state,
+    vehicle_after,
     vehicle_state,
 )
-from operations.state.events import EARLIEST_S, Event, Refusal, why_refused
+from operations.state.events import CLOSED, EARLIEST_S, PEOPLE, PROPOSED, Event, Refusal, why_refused
+from operations.state.persistent import Log, Table
+from operations.state.proposals import DeskState, ProposalState, desk_state, proposal_state
 
 Key = tuple[str, str]
+DESK = ("desk", "desk")
 
 
 @dataclass(frozen=True)
@@ -26,19 +30,24 @@ class DayState:
     """All that is known of a day, as of ``clock_s`` (when we came to know the newest of it).
 
     Attributes:
-        logs: the events of each order, vehicle and tender, in the order they happened.
+        logs: the events of each order, vehicle, tender and proposal, in the order they happened.
         refused: events that cannot be of this day, by event.
         tenders_of: order -> its tenders' names.
+        desk: what people had to do.
+        names: the name of every event that was taken in.
     """
 
     day: Day
     clock_s: int = 0
-    orders: Mapping[str, OrderState] = field(default_factory=dict)
-    vehicles: Mapping[str, VehicleState] = field(default_factory=dict)
-    tenders: Mapping[str, TenderState] = field(default_factory=dict)
-    tenders_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    logs: Mapping[Key, tuple[Event, ...]] = field(default_factory=dict)
-    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    orders: Table[str, OrderState] = field(default_factory=Table)
+    vehicles: Table[str, VehicleState] = field(default_factory=Table)
+    tenders: Table[str, TenderState] = field(default_factory=Table)
+    tenders_of: Table[str, tuple[str, ...]] = field(default_factory=Table)
+    proposals: Table[str, ProposalState] = field(default_factory=Table)
+    desk: DeskState = field(default_factory=DeskState)
+    logs: Table[Key, Log] = field(default_factory=Table)
+    refused: Table[str, Refusal] = field(default_factory=Table)
+    names: Table[str, bool] = field(default_factory=Table)
 
     def vehicle_of(self, order_id: str) -> str | None:
         """The vehicle that is to serve an order, or None."""
@@ -55,15 +64,12 @@ class DayState:
 
 def start(day: Day) -> DayState:
     """The day before anything has happened."""
-    return DayState(
-        day,
-        clock_s=EARLIEST_S,
-        orders={name: OrderState(name, order) for name, order in day.orders.items()},
-        vehicles={
-            name: vehicle_state(name, day.planned.get(name, ()), day.starts.get(name, vehicle.start_s), ())
-            for name, vehicle in day.vehicles.items()
-        },
-    )
+    vehicles = {
+        name: vehicle_state(name, day.planned.get(name, ()), day.starts.get(name, vehicle.start_s), ())
+        for name, vehicle in day.vehicles.items()
+    }
+    orders = {name: OrderState(name, order) for name, order in day.orders.items()}
+    return DayState(day, clock_s=EARLIEST_S, orders=Table(orders), vehicles=Table(vehicles))
 
 
 def fold(state: DayState, *events: Event) -> DayState:
@@ -71,71 +77,134 @@ def fold(state: DayState, *events: Event) -> DayState:
 
     Of two events of one name and other content, the smaller by content holds, whichever came first.
     """
-    orders, vehicles, tenders = dict(state.orders), dict(state.vehicles), dict(state.tenders)
-    tenders_of, logs, refused = dict(state.tenders_of), dict(state.logs), dict(state.refused)
-    clock_s = state.clock_s
-    touched: dict[Key, None] = {}
+    change = _Change(state)
     for event in events:
+        change.take(event)
+    return change.done() if events else state
+
+
+class _Change:
+    """What some events change of a state. The newest event of an entity costs a step, an older one a replay of it."""
+
+    def __init__(self, state: DayState) -> None:
+        self.state, self.clock_s = state, state.clock_s
+        self.logs: dict[Key, Log] = {}
+        self.refused: dict[str, Refusal] = {}
+        self.names: dict[str, bool] = {}
+        self.entities: dict[Key, OrderState | VehicleState | DeskState] = {}
+        self.again: dict[Key, None] = {}
+
+    def take(self, event: Event) -> None:
         if reason := why_refused(event):
-            known = refused.get(event.event_id)
+            known = self.refused.get(event.event_id) or self.state.refused.get(event.event_id)
             if known is None or repr(event) < repr(known.event):
-                refused[event.event_id] = Refusal(event, reason)
-            continue
-        clock_s = max(clock_s, event.seen_s)
+                self.refused[event.event_id] = Refusal(event, reason)
+            return
+        self.clock_s = max(self.clock_s, event.seen_s)
+        fresh = event.event_id not in self.state.names and event.event_id not in self.names
         for key in keys_of(event):
-            before = logs.get(key, ())
-            after = _with(before, event)
-            if after is not before:
-                logs[key] = after
-                touched[key] = None
-    day = state.day
-    for room, name in touched:
-        own = logs[(room, name)]
+            log = self.logs.get(key) or self.state.logs.get(key) or Log()
+            if fresh and not event.corrects and not log.corrected and (not log or log[-1].moment < event.moment):
+                self.logs[key] = log.appended(event)
+                self._step(key, event)
+            elif (after := log.placed(event)) is not log:
+                self.logs[key] = after
+                self.again[key] = None
+        self.names[event.event_id] = True
+
+    def _step(self, key: Key, event: Event) -> None:
+        room, name = key
+        if key in self.again:
+            return
         if room == "order":
-            orders[name] = order_state(name, day.orders.get(name), own)
+            self.entities[key] = order_after(self._order(key), event)
         elif room == "vehicle":
-            vehicle = day.vehicles.get(name)
-            begin = day.starts.get(name, vehicle.start_s if vehicle else 0)
-            vehicles[name] = vehicle_state(name, day.planned.get(name, ()), begin, own)
+            self.entities[key] = vehicle_after(self._vehicle(key), event)
+        elif room == "desk":
+            self.entities[key] = desk_state(self._desk(), event)
         else:
-            before_id = tenders[name].order_id if name in tenders else ""
-            tenders[name] = tender_state(name, own)
-            order_id = tenders[name].order_id
-            if before_id and before_id != order_id:
-                rest = tuple(one for one in tenders_of[before_id] if one != name)
-                tenders_of = {**tenders_of, before_id: rest} if rest else _without(tenders_of, before_id)
-            if order_id and name not in tenders_of.get(order_id, ()):
-                tenders_of[order_id] = tuple(sorted((*tenders_of.get(order_id, ()), name)))
-    return replace(
-        state,
-        clock_s=clock_s,
-        orders=orders,
-        vehicles=vehicles,
-        tenders=tenders,
-        tenders_of=tenders_of,
-        logs=logs,
-        refused=refused,
-    )
+            self.again[(room, name)] = None
+
+    def _order(self, key: Key) -> OrderState:
+        found = self.entities.get(key)
+        if isinstance(found, OrderState):
+            return found
+        return self.state.orders.get(key[1]) or OrderState(key[1], self.state.day.orders.get(key[1]))
+
+    def _vehicle(self, key: Key) -> VehicleState:
+        found = self.entities.get(key)
+        if isinstance(found, VehicleState):
+            return found
+        return self.state.vehicles.get(key[1]) or vehicle_state(key[1], *self._begin(key[1]), ())
+
+    def _desk(self) -> DeskState:
+        found = self.entities.get(DESK)
+        return found if isinstance(found, DeskState) else self.state.desk
+
+    def _begin(self, name: str) -> tuple[tuple[str, ...], int]:
+        day = self.state.day
+        vehicle = day.vehicles.get(name)
+        return day.planned.get(name, ()), day.starts.get(name, vehicle.start_s if vehicle else 0)
+
+    def done(self) -> DayState:
+        """The state after the events."""
+        state, day = self.state, self.state.day
+        rooms: dict[str, dict] = {room: {} for room in ("order", "vehicle", "tender", "proposal", "desk")}
+        for (room, name), entity in self.entities.items():
+            rooms[room][name] = entity
+        for room, name in self.again:
+            own = self.logs[(room, name)]
+            if room == "order":
+                rooms[room][name] = order_state(name, day.orders.get(name), own)
+            elif room == "vehicle":
+                rooms[room][name] = vehicle_state(name, *self._begin(name), own)
+            elif room == "tender":
+                rooms[room][name] = tender_state(name, own)
+            elif room == "proposal":
+                rooms[room][name] = proposal_state(name, own)
+            else:
+                desk = DeskState()
+                for event in own:
+                    desk = desk_state(desk, event)
+                rooms[room][name] = desk
+        return replace(
+            state,
+            clock_s=self.clock_s,
+            orders=state.orders.changed(rooms["order"]),
+            vehicles=state.vehicles.changed(rooms["vehicle"]),
+            tenders=state.tenders.changed(rooms["tender"]),
+            tenders_of=_tenders_of(state, rooms["tender"]),
+            proposals=state.proposals.changed(rooms["proposal"]),
+            desk=rooms["desk"].get(DESK[1], state.desk),
+            logs=state.logs.changed(self.logs),
+            refused=state.refused.changed(self.refused),
+            names=state.names.changed(self.names),
+        )
 
 
-def _without(table: Mapping[str, tuple[str, ...]], name: str) -> dict[str, tuple[str, ...]]:
-    return {key: value for key, value in table.items() if key != name}
-
-
-def _with(log: tuple[Event, ...], event: Event) -> tuple[Event, ...]:
-    """``log`` with ``event`` in its place; the same object where it is there already."""
-    if log and log[-1].moment < event.moment and all(one.event_id != event.event_id for one in log):
-        return (*log, event)
-    same = next((one for one in log if one.event_id == event.event_id), None)
-    if same is not None and repr(same) <= repr(event):
-        return log
-    changed = [one for one in log if one is not same]
-    insort(changed, event, key=lambda one: one.moment)
-    return tuple(changed)
+def _tenders_of(state: DayState, changed: Mapping[str, TenderState]) -> Table[str, tuple[str, ...]]:
+    """Order -> names of its tenders, after some tenders have changed."""
+    if not changed:
+        return state.tenders_of
+    table = dict(state.tenders_of)
+    for name, tender in changed.items():
+        before = state.tenders[name].order_id if name in state.tenders else ""
+        if before and before != tender.order_id:
+            table[before] = tuple(one for one in table[before] if one != name)
+            if not table[before]:
+                del table[before]
+        if tender.order_id and name not in table.get(tender.order_id, ()):
+            table[tender.order_id] = tuple(sorted((*table.get(tender.order_id, ()), name)))
+    return Table(table)
 
 
 def keys_of(event: Event) -> list[Key]:
     """Whom an event is about."""
+    if event.kind in PEOPLE or event.kind in (PROPOSED, CLOSED):
+        # what is only proposed, or said by a person, is not yet known of an order or a vehicle
+        proposal = event.facts.get("proposal", "")
+        desk = [DESK] if event.kind in PEOPLE else []
+        return [("proposal", str(proposal)), *desk] if proposal else desk
     named = (("order", event.order_id), ("vehicle", event.vehicle_id), ("tender", event.tender_id))
     return [(room, name) for room, name in named if name]
 
@@ -143,9 +212,10 @@ def keys_of(event: Event) -> list[Key]:
 def digest(state: DayState) -> str:
     """SHA-256 of all that is known: equal digests, equal states."""
     parts: list[str] = [str(state.day.service_date), str(state.clock_s)]
-    for name in ("orders", "vehicles", "tenders"):
+    for name in ("orders", "vehicles", "tenders", "proposals"):
         table: Mapping[str, object] = getattr(state, name)
         parts += [repr(table[key]) for key in sorted(table)]
+    parts.append(repr(state.desk))
     parts += [f"{key}: {state.refused[key].reason}" for key in sorted(state.refused)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

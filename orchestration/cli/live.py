@@ -45,6 +45,16 @@ def token_of(folder: Path) -> tuple[str, str]:
 )
 @click.option("--tick-seconds", default=5.0, show_default=True, help="How often time passes by itself; 0: never.")
 @click.option("--standby", default=0.0, show_default=True, help="Seconds to wait for another instance to end.")
+@click.option(
+    "--approve",
+    "kinds",
+    multiple=True,
+    type=click.Choice(["assign", "tender", "leave"]),
+    help="Decisions that wait for a person on the page; repeat for several. Of a day that begins.",
+)
+@click.option("--approve-above", type=click.IntRange(0), help="Decisions that cost at least so much wait, minor units.")
+@click.option("--approve-seconds", type=click.IntRange(1), default=600, show_default=True, help="How long they wait.")
+@click.option("--approve-per-hour", type=click.IntRange(0), help="Proposals an hour at most; others are just done.")
 @fivefold_command(
     "Serve the day of DATE of SOURCE from its published plan: events over HTTP, decisions, a page for dispatchers. "
     "Killed at any moment, it goes on where it stopped; --standby takes over from another instance.",
@@ -59,8 +69,13 @@ def command(
     clock: str,
     tick_seconds: float,
     standby: float,
+    kinds: tuple[str, ...],
+    approve_above: int | None,
+    approve_seconds: int,
+    approve_per_hour: int | None,
 ) -> Any:
     from domain.errors import InputError
+    from operations.state import Approvals
     from orchestration.live.begin import begin_day, day_folder
     from orchestration.live.dayfile import midnight_of, read_day, write_day
     from orchestration.live.engine import Engine
@@ -74,12 +89,18 @@ def command(
         raise InputError("fivefold live needs the extra messages: pip install 'fivefold[messages]'") from None
 
     folder = day_folder(home, source, service_date.date())
+    approvals = Approvals(kinds, approve_above, approve_seconds, approve_per_hour)
     with Journal(folder, wait_s=standby) as journal:
         if not (folder / "day.json").exists():
             from orchestration.lake import Lake
 
             with Lake.open(home) as lake:
-                write_day(folder, *begin_day(lake, source, service_date.date()))
+                write_day(folder, *begin_day(lake, source, service_date.date(), approvals))
+        elif (kinds or approve_above is not None) and read_day(folder).approvals != approvals:
+            # what waits for a person is part of the day: changed halfway, a replay would decide otherwise
+            raise InputError(
+                f"{folder} holds a day that began with other approvals; it keeps them: leave --approve out"
+            )
         midnight = midnight_of(folder)
         wall = (lambda: int(time.time() - midnight.timestamp())) if clock == "wall" else None
         engine = Engine(read_day(folder), journal, wall_clock=wall)

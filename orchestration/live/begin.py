@@ -10,7 +10,7 @@ import pandas as pd
 
 from domain.codes import ControlMode, TariffComponent
 from domain.errors import InputError
-from operations.state import Day, Event, Offer
+from operations.state import Approvals, Day, Event, Offer
 from orchestration.lake import Lake
 from orchestration.planning.build import build_problem
 from orchestration.planning.inputs import DayInputs, day_inputs
@@ -38,7 +38,7 @@ def day_folder(home: Path, source: str, service_date: date) -> Path:
     return home / "live" / f"{source}-{service_date.isoformat()}"
 
 
-def begin_day(lake: Lake, source: str, service_date: date) -> tuple[Day, datetime]:
+def begin_day(lake: Lake, source: str, service_date: date, approvals: Approvals | None = None) -> tuple[Day, datetime]:
     """The day of the published plan, and its local midnight.
 
     Raises:
@@ -62,7 +62,10 @@ def begin_day(lake: Lake, source: str, service_date: date) -> tuple[Day, datetim
     except (AssertionError, KeyError) as error:
         raise InputError(f"the plan of {service_date} no longer fits its orders and shifts; plan it again") from error
     midnight = datetime.combine(service_date, time(), inputs.timezone)
-    return Day(service_date, problem, made, offers_of(inputs)), midnight
+    rows = pd.concat([inputs.depots.sort_values("depot_id")[["lat", "lon"]], inputs.orders[["lat", "lon"]]])
+    places = tuple((round(lat * 1e6), round(lon * 1e6)) for lat, lon in rows.astype(float).to_numpy().tolist())
+    day = Day(service_date, problem, made, offers_of(inputs), approvals=approvals or Approvals(), places=places)
+    return day, midnight
 
 
 def offers_of(inputs: DayInputs) -> tuple[Offer, ...]:

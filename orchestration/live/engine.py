@@ -241,6 +241,13 @@ def metrics(engine: Engine) -> str:
     metric("events_total", "counter", "Events by what became of them", *results)
     metric("decisions_total", "counter", "Decisions made", ("", engine.decided))
     metric("overloaded_total", "counter", "Requests told to come back", ("", engine.overloaded))
+    desk = engine.state.desk
+    waits = sum(one.status == "open" for one in engine.state.proposals.values())
+    metric("proposals_waiting", "gauge", "Proposals that wait for a person", ("", waits))
+    metric("touches_total", "counter", "Answers and overrides by people", ("", desk.touches))
+    metric(
+        "touch_seconds_total", "counter", "How long people looked at what they answered", ("", desk.handled_ms / 1e3)
+    )
     metric("waiting", "gauge", "Events that wait", ("", engine.waiting))
     metric("lag_seconds", "gauge", "How long the oldest request has waited", ("", round(engine.lag_s(), 4)))
     shares = [(f'{{quantile="{share}"}}', round(quantile(share), 6)) for share in (0.5, 0.95, 0.99)]

@@ -93,11 +93,13 @@ class Journal:
             yield event_of(json.loads(body)), tuple(made.get(number, ()))
 
     def decisions(self, after: int = 0, most: int = 500) -> list[dict[str, Any]]:
-        """Decisions after a number, with their numbers, oldest first."""
+        """Decisions after a number, with their numbers and the second they were made at, oldest first."""
         rows = self.reader.execute(
-            "select number, body from decision where number > ? order by number limit ?", (after, most)
+            "select d.number, json_extract(e.body, '$.seen_s'), d.body from decision d "
+            "join event e on e.number = d.event_number where d.number > ? order by d.number limit ?",
+            (after, most),
         )
-        return [{"number": number, **json.loads(body)} for number, body in rows]
+        return [{"number": number, "decided_s": seen_s, **json.loads(body)} for number, seen_s, body in rows]
 
     def counts(self) -> tuple[int, int]:
         """Events and decisions."""

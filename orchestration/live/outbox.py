@@ -31,8 +31,7 @@ class DecisionOutbox:
         return count
 
     def _row(self, decision: dict[str, Any]) -> DecisionRow:
-        seconds = max((event["seen_s"] for event in decision["events"]), default=0)
-        moment = (self.midnight + timedelta(seconds=seconds)).isoformat()
+        moment = (self.midnight + timedelta(seconds=decision["decided_s"])).isoformat()
         key = f"{self.source}/{self.day.service_date}/{decision['decision_id']}"
         orders = decision["order_ids"]
         row = {

@@ -6,21 +6,21 @@ import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from operations.decide import OURS, Decision, step
-from operations.dispatch.ahead import ahead
-from operations.dispatch.repair import stranded
-from operations.state import DayState, Event
-from operations.state.events import ORDER_LEFT, ROUTE_SET
+from domain.errors import InputError
+from operations.decide import OURS, Decision
+from operations.state import Event
+from operations.state.events import INTERNAL
 from orchestration.live.engine import Engine, OverloadedError, StoppedError, metrics
+from orchestration.live.suppose import supposed, what_if
+from orchestration.live.view import brief, overview, places, routes
 
 MOST_EVENTS = 1_000
 MOST_SUPPOSED = 100
@@ -31,6 +31,16 @@ STREAM_WAITING = 1_000
 """Decisions that may wait for one reader of the stream; a reader that is slower is let go and may come back."""
 TEXTS = ("event_id", "kind", "order_id", "vehicle_id", "fleet_id", "tender_id", "corrects")
 NUMBERS = ("at_s", "seen_s")
+
+
+PARTS = {"page.css": "text/css", "page.js": "text/javascript", "map.js": "text/javascript"}
+POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'"
+GUARDED = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+
+
+def asset(name: str) -> str:
+    """A file of the dispatcher's page."""
+    return files("orchestration.live").joinpath("page").joinpath(name).read_text()
 
 
 def event_from(row: Any) -> Event | str:
@@ -57,7 +67,7 @@ def event_from(row: Any) -> Event | str:
         number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**40
         if not number and not (isinstance(value, str) and len(value) <= MOST_TEXT):
             return f"fact {name[:40]!r} must be a whole number or a short text"
-    if values["event_id"].startswith(OURS) or values["kind"] in (ROUTE_SET, ORDER_LEFT):
+    if values["event_id"].startswith(OURS) or values["kind"] in INTERNAL:
         return "that is for the service to say"
     return Event(**values, facts=facts)
 
@@ -73,9 +83,13 @@ def create_app(engine: Engine, token: str) -> FastAPI:
 
     @app.get("/", response_class=HTMLResponse)
     def page() -> HTMLResponse:
-        text = files("orchestration.live").joinpath("page.html").read_text()
-        policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
-        return HTMLResponse(text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
+        return HTMLResponse(asset("page.html"), headers=GUARDED)
+
+    @app.get("/page/{name}")
+    def part(name: str) -> Response:
+        if name not in PARTS:
+            raise HTTPException(404, "there is no such part")
+        return Response(asset(name), media_type=PARTS[name], headers=GUARDED)
 
     @app.get("/health")
     def health() -> dict[str, Any]:
@@ -89,11 +103,18 @@ def create_app(engine: Engine, token: str) -> FastAPI:
 
     @app.post("/v1/events", dependencies=[Depends(known)])
     async def events(request: Request) -> dict[str, Any]:
-        return {"results": await _take(engine, await _body(request))}
+        return {"results": await _take(engine, _events(await _object(request)))}
 
     @app.post("/v1/what-if", dependencies=[Depends(known)])
     async def suppose(request: Request) -> dict[str, Any]:
-        rows = [event_from(row) for row in await _body(request)]
+        body = await _object(request)
+        if "events" not in body:
+            try:
+                wished = supposed(engine.state, body)
+            except InputError as error:
+                raise HTTPException(422, str(error)) from None
+            return await run_in_threadpool(what_if, engine.state, wished)
+        rows = [event_from(row) for row in _events(body)]
         wrong = next((one for one in rows if isinstance(one, str)), "")
         if wrong or len(rows) > MOST_SUPPOSED:
             raise HTTPException(422, wrong or f"{MOST_SUPPOSED} events at most")
@@ -107,6 +128,15 @@ def create_app(engine: Engine, token: str) -> FastAPI:
     def day() -> dict[str, Any]:
         return overview(engine)
 
+    @app.get("/v1/places", dependencies=[Depends(known)])
+    def where() -> dict[str, Any]:
+        return places(engine.state)
+
+    @app.get("/v1/routes", dependencies=[Depends(known)])
+    def ways(vehicles: str = Query("", max_length=20_000)) -> dict[str, Any]:
+        state = engine.state
+        return {"routes": routes(state, vehicles.split(",") if vehicles else sorted(state.vehicles))}
+
     @app.get("/v1/stream", dependencies=[Depends(known)])
     async def stream(request: Request) -> StreamingResponse:
         return StreamingResponse(
@@ -116,7 +146,7 @@ def create_app(engine: Engine, token: str) -> FastAPI:
     return app
 
 
-async def _body(request: Request) -> list[Any]:
+async def _object(request: Request) -> dict[str, Any]:
     size, parts = 0, []
     async for part in request.stream():
         size += len(part)
@@ -124,11 +154,18 @@ async def _body(request: Request) -> list[Any]:
             raise HTTPException(413, f"{MOST_BYTES} bytes at most; send several batches")
         parts.append(part)
     try:
-        rows = json.loads(b"".join(parts))["events"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        body = json.loads(b"".join(parts))
+    except (ValueError, RecursionError):
         raise HTTPException(422, 'the body must be {"events": [...]}') from None
+    if not isinstance(body, dict):
+        raise HTTPException(422, 'the body must be {"events": [...]}')
+    return body
+
+
+def _events(body: dict[str, Any]) -> list[Any]:
+    rows = body.get("events")
     if not isinstance(rows, list) or len(rows) > MOST_EVENTS:
-        raise HTTPException(422, f"events must be a list of {MOST_EVENTS} at most")
+        raise HTTPException(422, f'the body must be {{"events": [...]}}, {MOST_EVENTS} events at most')
     return rows
 
 
@@ -182,72 +219,4 @@ async def _decisions(engine: Engine, request: Request) -> AsyncIterator[str]:
         engine.listeners.remove(listener)
 
 
-def what_if(state: DayState, events: list[Event]) -> dict[str, Any]:
-    """What would be decided if these events came now. The state is a value: the day itself is not touched."""
-    made: list[Decision] = []
-    refused = []
-    for event in events:
-        state, decisions = step(state, replace(event, seen_s=max(state.clock_s, event.at_s)))
-        made += decisions
-        if event.event_id in state.refused:
-            refused.append({"event_id": event.event_id, "reason": state.refused[event.event_id].reason})
-    return {
-        "decisions": [brief(one) for one in made],
-        "cost_minor": sum(one.price_minor for one in made),
-        "unplaced": [one.order_id for one in stranded(state)],
-        "refused": refused,
-    }
-
-
-def brief(decision: Decision) -> dict[str, Any]:
-    """A decision as a person reads it."""
-    return {
-        "decision_id": decision.decision_id,
-        "kind": decision.kind,
-        "orders": list(decision.order_ids),
-        "vehicle_id": decision.vehicle_id,
-        "fleet_id": decision.fleet_id,
-        "price_minor": decision.price_minor,
-        "reason": decision.reason,
-        "alternatives": [{"what": one.what, "price_minor": one.price_minor} for one in decision.alternatives],
-    }
-
-
-def overview(engine: Engine) -> dict[str, Any]:
-    """The day in numbers, and each vehicle with what it has left and how late it is."""
-    state = engine.state
-    statuses: dict[str, int] = {}
-    for order in state.orders.values():
-        statuses[order.status] = statuses.get(order.status, 0) + 1
-    vehicles = []
-    for name in sorted(state.vehicles):
-        vehicle = state.vehicles[name]
-        if name not in state.day.vehicles:
-            continue
-        route = ahead(state, vehicle)
-        vehicles.append(
-            {
-                "vehicle_id": name,
-                "fleet_id": state.day.vehicles[name].fleet_id,
-                "status": vehicle.status,
-                "done": len(vehicle.visited),
-                "left": len(route.stops),
-                "late": sum(stop.late_s > 0 for stop in route.stops),
-                "ends_s": route.end_s,
-                "next": route.stops[0].order_id if route.stops else "",
-            }
-        )
-    return {
-        "service_date": state.day.service_date.isoformat(),
-        "clock_s": state.clock_s,
-        "currency": state.day.problem.currency,
-        "orders": statuses,
-        "unplaced": [one.order_id for one in stranded(state)],
-        "unknown": state.unknown_orders,
-        "refused": len(state.refused),
-        "vehicles": vehicles,
-        "lag_s": round(engine.lag_s(), 3),
-    }
-
-
-__all__ = ["create_app", "event_from", "overview"]
+__all__ = ["create_app", "event_from"]

@@ -50,7 +50,8 @@ def make_day(orders=12, vans=3, spare=4, seed=1, offers=OFFERS, iterations=200, 
     )
     problem = PlanningProblem((Depot("d", 0),), booked, fleet, Travel(metres, metres // 8))
     made = plan(problem, SolveSettings(seconds=5.0, iterations=iterations, seed=seed))
-    return Day(DATE, problem, made, offers)
+    places = tuple((60_170_000 + int(y) * 9, 24_900_000 + int(x) * 18) for x, y in spots)
+    return Day(DATE, problem, made, offers, places=places)
 
 
 def event(name, kind, at_s, seen_s=None, **fields):

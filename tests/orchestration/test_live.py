@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
 
-from operations.state import digest
+from operations.state import Approvals, digest
 from orchestration.live.dayfile import read_day, write_day
 from orchestration.live.engine import MOST_WAITING, Engine, replay, restored
 from orchestration.live.journal import Journal
@@ -186,6 +187,8 @@ def test_the_page_and_the_overview(served):
     client, _, _ = served
     page = client.get("/")
     assert "Live day" in page.text and "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert client.get("/page/page.js").headers["Content-Type"].startswith("text/javascript")
+    assert client.get("/page/..%2Fweb.py").status_code == 404 and client.get("/page/web.py").status_code == 404
     for one in a_day():
         post(client, one)
     day = client.get("/v1/day", headers=WITH).json()
@@ -208,6 +211,54 @@ def test_what_if_a_van_were_lost_and_ten_orders_came_leaves_the_day_as_it_is(ser
     assert client.post("/v1/what-if", json={"events": []}).status_code == 401
 
 
+def test_a_wish_is_asked_in_words_and_answered_with_before_and_after(served):
+    client, engine, journal = served
+    places = client.get("/v1/places", headers=WITH).json()
+    zone = next(row[3] for row in places["orders"] if row[0] == "o1")
+    inside = {row[0] for row in places["orders"] if row[3] == zone}
+    name = digest(engine.state)
+    closed = client.post("/v1/what-if", json={"close_zone": zone}, headers=WITH).json()
+    assert closed["before"]["stops"] - closed["after"]["stops"] == len(inside)
+    assert closed["after"]["routes_minor"] < closed["before"]["routes_minor"]
+    van = next(iter(DAY.planned))
+    lost = client.post("/v1/what-if", json={"lose_van": van, "add_orders": 10}, headers=WITH).json()
+    assert {one["kind"] for one in lost["decisions"]} <= {"assign", "tender", "leave"} and lost["decisions"]
+    for wish, reason in (
+        ({"close_zone": "moon"}, "no open order"),
+        ({"lose_van": "lorry"}, "no vehicle"),
+        ({"add_orders": 101}, "from 0 to 100"),
+        ({"add_orders": True}, "from 0 to 100"),
+        ({"teleport": 1}, "no field 'teleport'"),
+    ):
+        answer = client.post("/v1/what-if", json=wish, headers=WITH)
+        assert answer.status_code == 422 and reason in answer.json()["detail"]
+    assert digest(engine.state) == name and journal.counts() == (0, 0)
+
+
+def test_a_day_that_waits_for_people_is_written_read_and_replayed(tmp_path):
+    day = replace(DAY, approvals=Approvals(("assign",), 5_000, 300, 4))
+    write_day(tmp_path, day)
+    assert read_day(tmp_path).approvals == day.approvals and read_day(tmp_path).places == day.places
+    with Journal(tmp_path) as journal:
+        engine = Engine(read_day(tmp_path), journal)
+        client = TestClient(create_app(engine, TOKEN))
+        post(client, created("n1", "new1", 9, 27_000))
+        (waits,) = client.get("/v1/day", headers=WITH).json()["queue"]
+        assert waits["items"][0]["order_id"] == "new1" and waits["items"][0]["alternatives"]
+        said = {"proposal": waits["proposal"], "by": "Ana", "handled_ms": 6_000}
+        yes = {"event_id": "y", "kind": "approved", "at_s": 27_060, "facts": said}
+        assert post(client, yes, yes).json()["results"][1]["result"] == "known"
+        day_now = client.get("/v1/day", headers=WITH).json()
+        assert day_now["queue"] == [] and day_now["desk"]["touches"] == 1 and day_now["desk"]["touch_minutes"] == 0.1
+        assert "fivefold_live_touches_total 1" in client.get("/metrics", headers=WITH).text
+        forged = {"event_id": "z", "kind": "proposed", "at_s": 27_060, "order_id": "o1", "facts": {"proposal": "p"}}
+        assert post(client, forged).json()["results"][0]["reason"] == "that is for the service to say"
+        engine.close()
+        assert replay(day, journal).identical
+        made = journal.decisions()
+        assert [one["kind"] for one in made] == ["propose", "assign"] and made[1]["decided_s"] == 27_060
+
+
 def test_one_instance_at_a_time_serves_a_day(tmp_path):
     from domain.errors import InputError
 
@@ -219,10 +270,10 @@ def test_one_instance_at_a_time_serves_a_day(tmp_path):
 # --- a real process, killed
 
 
-def begin(home, *more):
+def begin(home, *more, day=DAY):
     folder = home / "live" / f"demo-{DATE}"
     if not (folder / "day.json").exists():
-        write_day(folder, DAY)
+        write_day(folder, day)
     code = "from orchestration.cli import main; main()"
     arguments = ["--home", str(home), "live", "demo", str(DATE), "--port", "0", "--clock", "events", *more]
     process = subprocess.Popen(

@@ -1,47 +1,97 @@
-"""The dispatcher's page in a real browser: opened by keyboard with the token, it shows decisions as they are made."""
+"""The dispatcher's page in a real browser, by keyboard: decisions as they are made, approvals, overrides, what if."""
 
 from __future__ import annotations
 
 import shutil
 import signal
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("fastapi")
 
-from tests.operations.days import created
-from tests.orchestration.test_live import TOKEN, address_of, begin, send
+from operations.state import Approvals
+from tests.operations.days import created, event
+from tests.orchestration.test_live import DAY, TOKEN, address_of, begin, send
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_the_page_shows_decisions_as_they_are_made(tmp_path):
+def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
     sync_api = pytest.importorskip("playwright.sync_api")
-    process = begin(tmp_path)
+    process = begin(tmp_path, day=replace(DAY, approvals=Approvals(("assign", "tender", "leave"))))
     try:
         address = address_of(process)
         with sync_api.sync_playwright() as play:
             browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page()
+            page = browser.new_page(viewport={"width": 1500, "height": 900})
             problems: list[str] = []
             page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("console", lambda one: problems.append(one.text) if "Content Security" in one.text else None)
             page.goto(f"http://{address}/")
             page.keyboard.press("Tab")
-            page.keyboard.type("wrong")
+            page.locator("#token").fill("wrong")
             page.keyboard.press("Enter")
             page.get_by_text("That token does not open this day.").wait_for()
             page.locator("#token").fill(TOKEN)
+            page.keyboard.press("Tab")
+            page.keyboard.type("Ana")
             page.keyboard.press("Enter")
             page.get_by_text("connected", exact=True).wait_for()
             assert page.locator("#vehicles tr").count() == 2
+            assert page.evaluate("map.orders.size") == 8 and page.evaluate("map.holder.size") == 8
+            # something is drawn: the map is not one colour
+            colours = page.evaluate(
+                "new Set(map.canvas.getContext('2d').getImageData(0, 0, map.canvas.width, map.canvas.height).data).size"
+            )
+            assert colours > 10
+
+            # a proposal comes by the stream; it is approved by one key
             send(address, [created("n1", "<img src=x onerror=alert(1)>", 9, 27_000)])
-            page.locator("#decisions tr").wait_for()
-            row = page.locator("#decisions tr").first.inner_text()
-            assert "assign" in row and "<img src=x" in row and "instead of" in row
-            assert page.locator("#decisions img").count() == 0
-            page.screenshot(path=tmp_path / "page.png", full_page=True)
+            page.locator("#queue li[aria-selected=true]").wait_for()
+            card = page.locator("#queue > li").first.inner_text()
+            assert "assign" in card and "<img src=x" in card and "or tender" in card
+            page.keyboard.press("a")
+            page.locator("#decisions tr", has_text="approved by Ana").wait_for()
+            assert page.locator("#decisions img").count() == 0 and page.locator("#queue > li").count() == 0
+
+            # another is rejected with a reason: the next best is proposed
+            send(address, [created("n2", "new2", 10, 27_100)])
+            page.locator("#queue li[aria-selected=true]", has_text="new2").wait_for()
+            page.keyboard.press("r")
+            page.keyboard.type("that van is for the hospital")
+            page.keyboard.press("Enter")
+            page.locator("#decisions tr", has_text="rejected by Ana: that van is for the hospital").wait_for()
+            page.locator("#queue li[aria-selected=true]", has_text="new2").wait_for()
+
+            # and overridden: to a fleet that is asked
+            page.keyboard.press("o")
+            page.locator("#choice").select_option("f:gig-b")
+            page.locator("#why").fill("they owe us one")
+            page.keyboard.press("Enter")
+            page.locator("#decisions tr", has_text="override by Ana: they owe us one").wait_for()
+            page.get_by_text("3 touches").wait_for()
+
+            # what if, without touching the day
+            page.keyboard.press("w")
+            page.locator("#van").select_option("v1")
+            page.locator("#more").fill("10")
+            page.keyboard.press("Enter")
+            page.locator("#answer table").wait_for()
+            assert "10" in page.locator("#answer").inner_text()
+            assert page.locator("#vehicles tr", has_text="broken").count() == 0
+            send(
+                address,
+                [
+                    event(
+                        "f", "vehicle_fault", 27_300, vehicle_id=max(DAY.planned, key=lambda one: len(DAY.planned[one]))
+                    )
+                ],
+            )
+            page.locator("#queue > li").first.wait_for()
+            page.screenshot(path=tmp_path / "page.png")
             assert problems == []
             browser.close()
     finally:

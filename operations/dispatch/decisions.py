@@ -1,0 +1,42 @@
+"""What is decided: one thing that is done, why, and instead of what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from operations.state.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What else could have been done, and its expected cost."""
+
+    what: str
+    price_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One thing that is done, why, and instead of what.
+
+    Attributes:
+        kind: assign, tender, leave, resequence, drop, expire or withdraw; propose (it waits for a person), reject (a
+            person said no), refuse (what a person said cannot be done).
+        price_minor: what it is expected to cost (a resequence: less than 0 by what it saves).
+        events: what it puts into the state.
+    """
+
+    decision_id: str
+    kind: str
+    order_ids: tuple[str, ...]
+    vehicle_id: str
+    fleet_id: str
+    price_minor: int
+    reason: str
+    alternatives: tuple[Alternative, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+def clock(seconds: int) -> str:
+    """A second of the day as people read it: ``09:31``."""
+    return f"{seconds // 3_600 % 24:02d}:{seconds // 60 % 60:02d}"

@@ -1,0 +1,158 @@
+"""What people say, carried out: yes, no, or something else with a reason. What cannot be done is said, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from operations.dispatch.approval import waiting_orders
+from operations.dispatch.decisions import Alternative, clock
+from operations.dispatch.maker import Maker
+from operations.dispatch.repair import insertion_into, insertions, why_not
+from operations.dispatch.tenders import Ask, expected_minor, next_asks
+from operations.state.entities import ABOARD, BROKEN, OPEN
+from operations.state.events import APPROVED, CLOSED, OVERRIDE, REJECTED
+from operations.state.proposals import Item, ProposalState
+from solvers.problem import DELIVERY, Order
+
+DEARER_BP = 11_000
+"""What was approved is still done when it has become a tenth dearer; beyond that it is proposed again."""
+
+
+class Desk(Maker):
+    """Decisions that people take, or leave to the proposal."""
+
+    def unanswered(self) -> None:
+        """Proposals that nobody answered in time are done as proposed."""
+        due = [
+            one for one in self.state.proposals.values() if one.status == "open" and one.until_s <= self.state.clock_s
+        ]
+        for proposal in sorted(due, key=lambda one: (one.until_s, one.proposal_id)):
+            facts = {"proposal": proposal.proposal_id, "reason": "nobody answered"}
+            first = proposal.items[0]
+            closed = self._event(CLOSED, order_id=first.order_id, facts=facts, suffix="/closed")
+            names = tuple(item.order_id for item in proposal.open_items)
+            self._add("expire", names, f"nobody answered by {clock(proposal.until_s)}: it is done", closed)
+            self._carry_out(proposal, f"nobody answered by {clock(proposal.until_s)}")
+
+    def answer(self) -> None:
+        """A person's yes, no or override."""
+        event = self.event
+        if event.kind == OVERRIDE:
+            self._override()
+            return
+        proposal = self.state.proposals.get(str(event.facts.get("proposal")), ProposalState(""))
+        if not proposal.items:
+            self._add("refuse", (), f"there is no proposal {event.facts.get('proposal')}")
+        elif proposal.contradictions or (proposal.status, event.kind) not in (
+            (APPROVED, APPROVED),
+            (REJECTED, REJECTED),
+        ):
+            names = tuple(item.order_id for item in proposal.items)
+            self._add("refuse", names, f"it was {proposal.status} before")
+        elif event.kind == APPROVED:
+            by, why = proposal.by or "a person", proposal.reason
+            self._carry_out(proposal, f"approved by {by}" + (f": {why}" if why else ""))
+        else:
+            names = tuple(item.order_id for item in proposal.open_items)
+            self._add("reject", names, f"rejected by {proposal.by or 'a person'}: {proposal.reason}")
+
+    def _carry_out(self, proposal: ProposalState, granted: str) -> None:
+        for item in proposal.open_items:
+            one = self.state.orders.get(item.order_id)
+            if one is None or one.order is None or one.status not in (OPEN, ABOARD):
+                continue
+            if self.state.vehicle_of(item.order_id) and not self._stranded(item.order_id):
+                continue
+            self._carry_out_item(one.order, item, granted)
+
+    def _stranded(self, order_id: str) -> bool:
+        """Whether only vehicles that have broken down hold an order."""
+        holders = [one for one in self.state.vehicles.values() if order_id in one.remaining]
+        return all(one.status == BROKEN for one in holders)
+
+    def _carry_out_item(self, order: Order, item: Item, granted: str) -> None:
+        self.granted = granted
+        if item.kind == "assign":
+            now = insertion_into(self.state, item.vehicle_id, order)
+            if now is not None and now.price_minor <= max(
+                item.price_minor + 100, item.price_minor * DEARER_BP // 10_000
+            ):
+                self._assign(order, now, item.reason, ())
+                self.granted = ""
+                return
+        elif item.kind == "tender" and next_asks(self.state, order):
+            self._tender(order, expected_minor(self.state, order) or item.price_minor, ())
+            self.granted = ""
+            return
+        elif item.kind == "leave":
+            self._leave(order, item.reason, ())
+            self.granted = ""
+            return
+        # what was said yes to cannot be done any more: it is looked at anew, and a person is asked again where need be
+        self.granted = ""
+        if order.order_id not in waiting_orders(self.state):
+            self.place_order(order)
+
+    def _override(self) -> None:
+        event = self.event
+        by, said = str(event.facts.get("by", "")) or "a person", str(event.facts.get("reason", ""))
+        state = self.state.orders.get(event.order_id)
+        if state is None or state.order is None or state.status not in (OPEN, ABOARD):
+            known = "unknown" if state is None or state.order is None else state.status
+            self._add("refuse", (event.order_id,), f"the order is {known}")
+            return
+        order, self.granted = state.order, f"override by {by}: {said}"
+        refused = self._carry_out_override(order)
+        self.granted = ""
+        if refused:
+            self._add("refuse", (order.order_id,), refused, vehicle=event.vehicle_id, fleet=event.fleet_id)
+
+    def _carry_out_override(self, order: Order) -> str:
+        """Do what was said; why it cannot be done, or nothing."""
+        event, state = self.event, self.state
+        holders = [state.vehicles[n] for n in sorted(state.vehicles) if order.order_id in state.vehicles[n].remaining]
+        for holder in holders:
+            if holder.left and holder.status != BROKEN and order.kind == DELIVERY:
+                return f"its goods are aboard {holder.vehicle_id}"
+            if holder.vehicle_id == event.vehicle_id:
+                return f"it is on the route of {event.vehicle_id} already"
+        considered = self.considered(order, insertions(state, order))
+        if event.vehicle_id:
+            return self._into(order, event.vehicle_id, considered)
+        if event.facts.get("leave"):
+            self._off(order.order_id)
+            self._leave(order, "left for another day", considered)
+            return ""
+        return self._to_fleet(order, event.fleet_id, considered)
+
+    def _into(self, order: Order, vehicle_id: str, considered: Sequence[Alternative]) -> str:
+        if no := why_not(self.state, vehicle_id, order):
+            return no
+        chosen = insertion_into(self.state, vehicle_id, order)
+        if chosen is None:
+            return f"{vehicle_id} would be out too long"
+        self._assign(order, chosen, f"{chosen.late_s} s late in all" if chosen.late_s else "nobody late", considered)
+        return ""
+
+    def _to_fleet(self, order: Order, fleet_id: str, considered: Sequence[Alternative]) -> str:
+        state = self.state
+        offer = next((one for one in state.day.offers if one.fleet_id == fleet_id), None)
+        if offer is None:
+            return f"fleet {fleet_id} takes no single orders"
+        last = state.day.latest_dispatch_s(order, offer)
+        if state.clock_s > last:
+            return f"{fleet_id} could not bring it in time any more"
+        price = state.day.tender_minor(offer, order, max(state.clock_s, 0))
+        until_s = min(state.clock_s + offer.answer_s, max(state.clock_s + 1, last))
+        self._off(order.order_id)
+        self._ask(order, Ask(fleet_id, price, until_s), self.granted, tuple(considered))
+        return ""
+
+    def _off(self, order_id: str) -> None:
+        """Take an order off the routes that have it."""
+        for name in sorted(self.state.vehicles):
+            vehicle = self.state.vehicles[name]
+            if order_id in vehicle.remaining:
+                rest = tuple(one for one in vehicle.sequence if one != order_id)
+                told = self._route_set(name, rest)
+                self._add("drop", (order_id,), self.granted, told, vehicle=name)

@@ -1,0 +1,169 @@
+"""What the dispatcher's page shows: the day in numbers, what waits for a person, routes, places. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from operations.decide import Decision
+from operations.dispatch.ahead import ahead
+from operations.dispatch.repair import stranded
+from operations.state import DayState, ProposalState
+from operations.state.entities import FINAL
+from orchestration.live.engine import Engine
+from solvers.problem import Order
+
+ZONE_RESOLUTION = 7
+"""Of H3, where an order names no zone: hexagons of about 5 square kilometres."""
+
+
+def brief(decision: Decision) -> dict[str, Any]:
+    """A decision as a person reads it."""
+    return {
+        "decision_id": decision.decision_id,
+        "kind": decision.kind,
+        "orders": list(decision.order_ids),
+        "vehicle_id": decision.vehicle_id,
+        "fleet_id": decision.fleet_id,
+        "price_minor": decision.price_minor,
+        "reason": decision.reason,
+        "alternatives": [{"what": one.what, "price_minor": one.price_minor} for one in decision.alternatives],
+    }
+
+
+def overview(engine: Engine) -> dict[str, Any]:
+    """The day in numbers, each vehicle with what it has left and how late it is, and what waits for a person."""
+    state = engine.state
+    statuses: dict[str, int] = {}
+    for order in state.orders.values():
+        statuses[order.status] = statuses.get(order.status, 0) + 1
+    vehicles = []
+    for name in sorted(state.vehicles):
+        vehicle = state.vehicles[name]
+        if name not in state.day.vehicles:
+            continue
+        route = ahead(state, vehicle)
+        vehicles.append(
+            {
+                "vehicle_id": name,
+                "fleet_id": state.day.vehicles[name].fleet_id,
+                "status": vehicle.status,
+                "version": vehicle.version,
+                "done": len(vehicle.visited),
+                "left": len(route.stops),
+                "late": sum(stop.late_s > 0 for stop in route.stops),
+                "ends_s": route.end_s,
+                "next": route.stops[0].order_id if route.stops else "",
+                "at_e6": [round(vehicle.lat * 1e6), round(vehicle.lon * 1e6)]
+                if vehicle.lat is not None and vehicle.lon is not None
+                else None,
+            }
+        )
+    return {
+        "service_date": state.day.service_date.isoformat(),
+        "clock_s": state.clock_s,
+        "currency": state.day.problem.currency,
+        "orders": statuses,
+        "unplaced": [one.order_id for one in stranded(state)],
+        "unknown": state.unknown_orders,
+        "refused": len(state.refused),
+        "vehicles": vehicles,
+        "offers": [one.fleet_id for one in state.day.offers],
+        "queue": queue(state),
+        "desk": desk(state),
+        "lag_s": round(engine.lag_s(), 3),
+    }
+
+
+def desk(state: DayState) -> dict[str, Any]:
+    """How often and how long people had to look: touches, minutes, touches per 100 orders."""
+    touches, count = state.desk.touches, max(1, len(state.orders))
+    minutes = round(state.desk.handled_ms / 60_000, 2)
+    return {"touches": touches, "touch_minutes": minutes, "touches_per_100_orders": round(100 * touches / count, 2)}
+
+
+def queue(state: DayState) -> list[dict[str, Any]]:
+    """Proposals that wait for a person, those that end soonest first."""
+    waiting = [one for one in state.proposals.values() if one.status == "open" and one.open_items]
+    return [_proposal(one) for one in sorted(waiting, key=lambda one: (one.until_s, one.proposal_id))]
+
+
+def _proposal(proposal: ProposalState) -> dict[str, Any]:
+    return {
+        "proposal": proposal.proposal_id,
+        "until_s": proposal.until_s,
+        "price_minor": sum(one.price_minor for one in proposal.open_items),
+        "items": [
+            {
+                "kind": one.kind,
+                "order_id": one.order_id,
+                "vehicle_id": one.vehicle_id,
+                "fleet_id": one.fleet_id,
+                "price_minor": one.price_minor,
+                "reason": one.reason,
+                "alternatives": [{"what": what, "price_minor": price} for what, price in one.alternatives],
+            }
+            for one in proposal.open_items
+        ],
+    }
+
+
+def routes(state: DayState, names: Iterable[str]) -> list[dict[str, Any]]:
+    """What vehicles still do, stop by stop: order, predicted arrival, lateness in seconds."""
+    found = []
+    for name in names:
+        vehicle = state.vehicles.get(name)
+        if vehicle is None or name not in state.day.vehicles:
+            continue
+        stops = ahead(state, vehicle).stops
+        found.append(
+            {
+                "vehicle_id": name,
+                "version": vehicle.version,
+                "done": list(vehicle.visited),
+                "stops": [[one.order_id, one.arrival_s, one.late_s] for one in stops],
+            }
+        )
+    return found
+
+
+def places(state: DayState) -> dict[str, Any]:
+    """Where depots and orders are (millionths of a degree; none where the day has no positions), windows and zones."""
+    day = state.day
+    return {
+        "depots": [[one.depot_id, _place(state, one.location)] for one in day.problem.depots],
+        "orders": [
+            [
+                one.order_id,
+                _place(state, one.order.location),
+                [[window.start_s, window.end_s] for window in one.order.windows],
+                zone_of(state, one.order),
+                one.status,
+            ]
+            for one in state.orders.values()
+            if one.order is not None
+        ],
+    }
+
+
+def zone_of(state: DayState, order: Order) -> str:
+    """The zone an order names, else the H3 cell it lies in; empty where neither is known."""
+    if zone := order.attributes.get("zone"):
+        return str(zone)
+    place = _place(state, order.location)
+    if place is None:
+        return ""
+    import h3
+
+    return str(h3.latlng_to_cell(place[0] / 1e6, place[1] / 1e6, ZONE_RESOLUTION))
+
+
+def _place(state: DayState, row: int) -> tuple[int, int] | None:
+    known = state.day.places
+    return known[row] if row < len(known) else None
+
+
+def open_orders(state: DayState) -> list[Order]:
+    """Orders that are not concluded and are described, by name."""
+    found = [one.order for one in state.orders.values() if one.order is not None and one.status not in FINAL]
+    return sorted(found, key=lambda one: one.order_id)

@@ -1,0 +1,148 @@
+"""What waits for a person: proposed, answered, overridden; nothing waits for ever, and nothing is answered twice."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import InputError
+from operations.decide import step
+from operations.state import Approvals, digest, fold, start
+from tests.operations.days import created, event, make_day
+
+DAY = make_day(orders=6, vans=2, iterations=50)
+ASKED = replace(DAY, approvals=Approvals(("assign", "tender", "leave")))
+
+
+def run(day, *events):
+    state, made = start(day), []
+    for one in events:
+        state, decisions = step(state, one)
+        made += decisions
+    return state, made
+
+
+def said(name, kind, at_s, order="", vehicle="", fleet="", **facts):
+    facts = {"reason": "the customer called", "by": "Ana", "handled_ms": 4_000, **facts}
+    return event(name, kind, at_s, order_id=order, vehicle_id=vehicle, fleet_id=fleet, facts=facts)
+
+
+NEW = created("n", "new", 9, 27_000)
+
+
+def test_what_must_be_approved_is_proposed_with_its_price_and_changes_no_route():
+    state, (made,) = run(ASKED, NEW)
+    free = run(DAY, NEW)[1][0]
+    assert (made.kind, made.vehicle_id, made.price_minor) == ("propose", free.vehicle_id, free.price_minor)
+    assert made.alternatives == free.alternatives and state.vehicles == start(ASKED).vehicles
+    (item,) = state.proposals["n"].items
+    assert item.price_minor == free.price_minor and item.alternatives
+    # it is proposed once, and nothing else is done with the order meanwhile
+    assert step(state, event("t", "tick", 27_300))[1] == ()
+
+
+def test_yes_does_it_and_no_takes_the_next_best():
+    state, made = run(ASKED, NEW, said("y", "approved", 27_100, proposal="n", reason=""))
+    assert made[-1].kind == "assign" and made[-1].reason.startswith("approved by Ana")
+    assert "new" in state.vehicles[made[-1].vehicle_id].sequence
+    assert (state.desk.touches, state.desk.handled_ms) == (1, 4_000)
+    state, made = run(ASKED, NEW, said("x", "rejected", 27_100, proposal="n"))
+    assert [one.kind for one in made] == ["propose", "reject", "propose"] and "the customer called" in made[1].reason
+    assert made[2].vehicle_id != made[0].vehicle_id and made[2].price_minor >= made[0].price_minor
+
+
+def test_what_nobody_answers_is_done_as_proposed():
+    state, made = run(ASKED, NEW, event("t", "tick", 27_601))
+    assert [one.kind for one in made] == ["propose", "expire", "assign"] and state.desk.touches == 0
+    late = said("y", "approved", 27_700, proposal="n")
+    assert [one.reason for one in step(state, late)[1]] == ["it was closed before"]
+
+
+@pytest.mark.parametrize("first", ["approved", "rejected"])
+def test_an_answer_given_twice_counts_once(first):
+    other = "rejected" if first == "approved" else "approved"
+    state, _ = run(ASKED, NEW, said("a", first, 27_100, proposal="n"))
+    before = {name: van.sequence for name, van in state.vehicles.items()}
+    state, made = step(state, said("b", other, 27_110, proposal="n"))
+    assert made[0].kind == "refuse" and made[0].reason == f"it was {first} before"
+    assert {name: van.sequence for name, van in state.vehicles.items()} == before
+
+
+def test_an_override_moves_an_order_and_keeps_its_reason():
+    holder = next(name for name, van in start(DAY).vehicles.items() if "o1" in van.remaining)
+    other = next(name for name in DAY.vehicles if name != holder)
+    state, made = run(DAY, said("o", "override", 27_000, order="o1", vehicle=other))
+    assert made[0].kind == "assign" and made[0].reason.startswith("override by Ana: the customer called")
+    assert "o1" in state.vehicles[other].sequence and "o1" not in state.vehicles[holder].sequence
+    state, made = run(DAY, said("o", "override", 27_000, order="o1", fleet="gig-b"))
+    assert [one.kind for one in made] == ["drop", "tender"] and state.tenders["o1@gig-b"].status == "open"
+    state, made = run(DAY, said("o", "override", 27_000, order="o1", leave="yes"))
+    assert state.orders["o1"].status == "left"
+
+
+def test_an_override_of_one_order_leaves_the_rest_of_its_proposal():
+    van = max(DAY.planned, key=lambda one: len(DAY.planned[one]))
+    gone = event("g", "driver_no_show", 27_000, vehicle_id=van)
+    first, *rest = DAY.planned[van]
+    one = said("o", "override", 27_100, order=first, leave="yes", proposal="g")
+    state, made = run(ASKED, gone, one)
+    assert state.orders[first].status == "left" and state.proposals["g"].status == "open"
+    state, made = step(state, said("y", "approved", 27_200, proposal="g"))
+    assert {order for decision in made for order in decision.order_ids} == set(rest)
+    assert state.desk.touches == 2
+
+
+@pytest.mark.parametrize(
+    ("said_", "reason"),
+    [
+        (said("o", "override", 27_000, order="stranger", vehicle="v0"), "the order is unknown"),
+        (said("o", "override", 27_000, order="o1", vehicle="lorry"), "there is no vehicle lorry"),
+        (said("o", "override", 27_000, order="o1", fleet="own"), "takes no single orders"),
+        (said("o", "approved", 27_000, proposal="nothing"), "there is no proposal nothing"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(said_, reason):
+    state, (made,) = run(DAY, said_)
+    assert made.kind == "refuse" and reason in made.reason
+    assert state.vehicles == start(DAY).vehicles and state.orders["o1"].status == "open"
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "reason"),
+    [
+        ("approved", {}, "names its proposal"),
+        ("rejected", {"proposal": "n", "reason": " "}, "gives no reason"),
+        ("override", {"reason": "because"}, "names the order"),
+    ],
+)
+def test_an_answer_that_says_too_little_is_refused(kind, facts, reason):
+    state = fold(start(DAY), event("a", kind, 27_000, facts=facts))
+    assert reason in state.refused["a"].reason and state.desk.touches == 0
+
+
+def test_attention_has_a_limit_and_the_last_chance_is_not_waited_away():
+    few = replace(DAY, approvals=Approvals(("assign",), most_per_hour=1))
+    _, made = run(few, NEW, created("m", "more", 10, 27_010))
+    assert [one.kind for one in made] == ["propose", "assign"]
+    dear = replace(DAY, approvals=Approvals(above_minor=10**6))
+    assert run(dear, NEW)[1][0].kind == "assign"
+    with pytest.raises(InputError, match="no decision 'teleport'"):
+        Approvals(("teleport",))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(["y", "x", "o", "n", "t"]), st.integers(0, 3))
+def test_people_and_events_in_any_order_lead_to_one_state(order, cut):
+    given_ = {
+        "n": NEW,
+        "y": said("y", "approved", 27_100, proposal="n"),
+        "x": said("x", "rejected", 27_100, proposal="n"),
+        "o": said("o", "override", 27_200, order="new", vehicle="v0", proposal="n"),
+        "t": event("t", "tick", 28_000),
+    }
+    proposed = run(ASKED, NEW)[1][0].events
+    events = [given_[name] for name in order]
+    whole = fold(start(ASKED), *proposed, *events)
+    state = fold(fold(start(ASKED), *events[cut:]), *events[:cut], *proposed, *events[:2])
+    assert digest(state) == digest(whole)
