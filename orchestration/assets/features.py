@@ -1,17 +1,26 @@
 """The dbt project as assets: each model a node, each test a check; built for a range of service dates."""
 
+import importlib.metadata
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from packaging import version
 
 from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, date_range, open_lake
 from orchestration.transform.manifest import ensure_manifest
-from orchestration.transform.run import DBT_PROJECT, WITHOUT_UNIT_TESTS, dbt_environment, one_build, range_arguments
+from orchestration.transform.run import (
+    DBT_PROJECT,
+    WITHOUT_UNIT_TESTS,
+    dbt_environment,
+    keep_parse,
+    one_build,
+    range_arguments,
+)
 
 
 class Translator(DagsterDbtTranslator):
@@ -26,10 +35,25 @@ class Translator(DagsterDbtTranslator):
         return "features"
 
 
-def dbt_resource() -> DbtCliResource:
+class ProjectDbt(DbtCliResource):
+    """dbt of this environment, started once a run.
+
+    The base class asks the program for its version, twice, and makes an adapter of its own to fetch metadata of
+    columns, which nothing here asks for: together more processor time than building a day's features.
+    """
+
+    @property
+    def _cli_version(self) -> version.Version:
+        return version.parse(importlib.metadata.version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
+        return None
+
+
+def dbt_resource() -> ProjectDbt:
     """dbt of this environment, on this project."""
     executable = Path(sys.executable).with_name("dbt")
-    return DbtCliResource(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(executable))
+    return ProjectDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(executable))
 
 
 @dbt_assets(
@@ -44,7 +68,11 @@ def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> It
     """Staging, intermediate and marts as of each stop's planning cut-off."""
     with open_lake() as lake:
         # the catalogue's address is known only once the lake is open, and dbt reads it from its environment
-        os.environ.update({key: value for key, value in dbt_environment(lake).items() if key.startswith("FIVEFOLD_")})
+        os.environ.update(
+            {key: value for key, value in dbt_environment(lake).items() if key.startswith(("FIVEFOLD_", "DBT_"))}
+        )
         command = ["build", *WITHOUT_UNIT_TESTS, *range_arguments(*date_range(context))]
         with one_build(lake):
-            yield from dbt.cli(command, context=context).stream()
+            invocation = dbt.cli(command, context=context)
+            yield from invocation.stream()
+            keep_parse(lake, invocation.target_path)

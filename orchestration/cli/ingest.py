@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def command(
     source: str, data: Path | None, home: Path, watch: bool, settle_seconds: float, stop_after: float | None
 ) -> Any:
-    from orchestration.ingestion import ingest, load_mapping
+    from orchestration.ingestion import ingest, load_mapping, warm_up
     from orchestration.lake import Lake
 
     mapping = load_mapping(source)
     folder = data_folder(mapping.name, data, home)
+    warm_up()  # while the catalogue starts
     lake = Lake.open(home)
     try:
         if watch:

@@ -13,6 +13,7 @@ from domain.tables import Column, ColumnType, Table
 from orchestration.ingestion.mapping import Mapping, TableMapping, Value, unit_factor
 from orchestration.ingestion.rules import RowRule, flag_rule
 from orchestration.ingestion.safety import tolerant
+from orchestration.ingestion.zones import in_zone
 
 MAPPED = "_mapped"
 LARGEST_NUMBER = "1e15"
@@ -37,16 +38,21 @@ def map_rows(connection: duckdb.DuckDBPyConnection, mapping: Mapping, table: Tab
         MappingError: an expression cannot be evaluated; names the column.
     """
     where = f"sources/{mapping.name}.yml: {table.name}"
-    given = {row[0] for row in connection.execute(f'describe "{part.input}"').fetchall()}
-    row = "cast(_row as bigint)" if "_row" in given else "rowid + 1"
-    file = "_file" if "_file" in given else f"'{part.input}'"
+    there = {row[0] for row in connection.execute(f'describe "{part.input}"').fetchall()}
+    row = "cast(_row as bigint)" if "_row" in there else "rowid + 1"
+    file = "_file" if "_file" in there else f"'{part.input}'"
     raw = [f"rowid as _n, {row} as _row, {file} as _file"]
-    typed, flags, rules = ["_n, _row, _file"], ["*"], []
+    given_texts, local_times = ["*"], ["*"]
+    typed, rules = ["_n, _row, _file"], []
     kinds = _kinds(connection, part, where)
     for name, value in part.columns.items():
         column = table.column(name)
         expression, attempts = tolerant(value.value)
         raw.append(f"({expression}) as {name}")
+        # each step of a conversion is a column of its own, so that the database works it out once a value
+        given_texts.append(f"{_as_text(name)} as {_given(name)}")
+        if local := _local_time(column, value, kinds[name]):
+            local_times.append(f"{local} as {_local(name)}")
         converted = _typed(mapping, column, value, kinds[name], f"{where}.{name}")
         typed.append(f"{converted} as {name}")
         if conversion := _conversion_flag(column, kinds[name]):
@@ -54,7 +60,7 @@ def map_rows(connection: duckdb.DuckDBPyConnection, mapping: Mapping, table: Tab
             rules.append(flag_rule(f"{name}_is_{column.type}", name, conversion, f"_type_{name}"))
         for number, attempt in enumerate(attempts):
             flag = f"_cast_{name}_{number}"
-            raw.append(f"({_given(f'({attempt.operand})')} is null or ({attempt.converted}) is not null) as {flag}")
+            raw.append(f"({_as_text(f'({attempt.operand})')} is null or ({attempt.converted}) is not null) as {flag}")
             typed.append(flag)
             rules.append(
                 flag_rule(f"{name}_is_{column.type}", name, f"{attempt.operand} is not a {attempt.kind}", flag)
@@ -64,10 +70,10 @@ def map_rows(connection: duckdb.DuckDBPyConnection, mapping: Mapping, table: Tab
         typed.append(f"_rule_{number}")
         rules.append(flag_rule(rule.name, rule.field, rule.message, f"_rule_{number}"))
     condition = tolerant(part.where)[0] if part.where else "true"
-    sql = (
-        f"create or replace temp table {MAPPED} as select {', '.join(flags)} from (select {', '.join(typed)} from "
-        f'(select {", ".join(raw)} from "{part.input}" where {condition}) as r) as t'
-    )
+    query = f'select {", ".join(raw)} from "{part.input}" where {condition}'
+    for step in (given_texts, local_times, typed):
+        query = f"select {', '.join(step)} from ({query})"
+    sql = f"create or replace temp table {MAPPED} as {query}"
     try:
         connection.execute(sql)
     except duckdb.Error as error:
@@ -110,8 +116,18 @@ def _missing_column(connection: duckdb.DuckDBPyConnection, part: TableMapping, e
     return f"column {found.group(1)!r} is not in {part.input}; it has {', '.join(columns[:12])}.{hint}"
 
 
+def _as_text(sql: str) -> str:
+    return f"nullif(trim(cast({sql} as varchar)), '')"
+
+
 def _given(name: str) -> str:
-    return f"nullif(trim(cast({name} as varchar)), '')"
+    """The column that holds a value's text, null where nothing is given."""
+    return f"_given_{name}"
+
+
+def _local(name: str) -> str:
+    """The column that holds a moment's local time, null where it states its own offset."""
+    return f"_local_{name}"
 
 
 def _conversion_flag(column: Column, kind: str) -> str | None:
@@ -154,26 +170,34 @@ def _number(column: Column, value: Value, kind: str, where: str) -> str:
     return finite if column.type is ColumnType.NUMBER else f"cast(round({finite}) as bigint)"
 
 
+def _local_time(column: Column, value: Value, kind: str) -> str | None:
+    """SQL of a moment as the clocks of its zone show it; None where the value says more than that."""
+    if column.type is not ColumnType.TIMESTAMP or kind == "TIMESTAMP WITH TIME ZONE" or _states_offset(value):
+        return None
+    if value.format:
+        return _parsed(_given(column.name), value)
+    if kind in ("TIMESTAMP", "DATE"):
+        return f"cast({column.name} as timestamp)"
+    return f"try_cast({_given(column.name)} as timestamp)"
+
+
+def _states_offset(value: Value) -> bool:
+    return value.format is not None and "%z" in value.format.lower()
+
+
 def _moment(name: str, value: Value, kind: str, zone: str) -> str:
     """A moment in UTC. A text that states its own offset keeps it; everything else is local time."""
-    text = _given(name)
-    if value.format:
-        own_offset = "%z" in value.format.lower()
-        return f"cast({_parsed(text, value)} as timestamptz)" if own_offset else _in_zone(_parsed(text, value), zone)
+    text, local = _given(name), in_zone(_local(name), zone)
+    if _states_offset(value):
+        return f"cast({_parsed(text, value)} as timestamptz)"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return name
-    if kind in ("TIMESTAMP", "DATE"):
-        return _in_zone(f"cast({name} as timestamp)", zone)
-    offset = f"regexp_matches({text}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') and length({text}) > 12"
-    local = _in_zone(f"try_cast({text} as timestamp)", zone)
+    if value.format or kind in ("TIMESTAMP", "DATE"):
+        return local
+    # a day and an hour are 13 characters: "2025-01-02" ends like an offset
+    offset = f"strlen({text}) > 12 and regexp_matches({text}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
     return f"case when {offset} then try_cast({text} as timestamptz) else {local} end"
 
 
 def _parsed(text: str, value: Value) -> str:
     return f"try_strptime({text}, '{value.format}')"
-
-
-def _in_zone(local: str, zone: str) -> str:
-    if zone == "UTC":  # the session's zone, and much cheaper than a calendar
-        return f"cast({local} as timestamptz)"
-    return f"({local} at time zone '{zone}')"

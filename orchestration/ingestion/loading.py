@@ -12,12 +12,13 @@ from typing import Any
 import duckdb
 
 from domain.tables import RAW_TABLES, Table
-from orchestration.ingestion.canonical import map_rows
+from orchestration.ingestion.canonical import Mapped, map_rows
 from orchestration.ingestion.files import BrokenRow
-from orchestration.ingestion.landing import Load, land
+from orchestration.ingestion.handover import Handover
+from orchestration.ingestion.landing import Load
 from orchestration.ingestion.mapping import Mapping, TableMapping
 from orchestration.ingestion.reading import Source, read_inputs
-from orchestration.ingestion.report import BrokenRule, Counts, IngestReport
+from orchestration.ingestion.report import Counts, IngestReport
 from orchestration.ingestion.safety import tables_of
 from orchestration.ingestion.validation import JUDGED, Verdict, validate, warm_up
 from orchestration.lake import Lake
@@ -49,6 +50,7 @@ def ingest(
     warm_up()
     source = read_inputs(mapping, Path(data_dir), leave_out)
     report = IngestReport(mapping.name)
+    landing = Handover(lake, report, progress)
     try:
         readers = _first_readers(mapping)
         for table in RAW_TABLES:  # references first
@@ -60,16 +62,12 @@ def ingest(
                     if readers.get(name) == (table.name, mapping.tables[table.name].index(part))
                     for row in rows
                 ]
-                counts, stale, broken = _load_part(lake, mapping, table, part, source, unreadable, moment, dates)
-                report.tables.setdefault(table.name, Counts()).add(counts)
-                report.stale_dates = sorted({*report.stale_dates, *stale})
-                report.broken.extend(broken)
-                if progress:
-                    progress(
-                        f"{table.name}: {counts.rows_read:,} rows read, {counts.rows_landed:,} landed, "
-                        f"{counts.rows_quarantined:,} quarantined"
-                    )
+                mapped = map_rows(source.connection, mapping, table, part)
+                landing.wait()  # judging this part asks the lake what the one before brought
+                landing.begin(table, _judge_part(lake, mapping, table, part, mapped, source, unreadable, moment, dates))
+        landing.wait()
     finally:
+        landing.close()
         source.connection.close()
     return report
 
@@ -124,16 +122,18 @@ def _part_of(file_id: str) -> str:
     return file_id.partition(".")[2]
 
 
-def _load_part(
+def _judge_part(
     lake: Lake,
     mapping: Mapping,
     table: Table,
     part: TableMapping,
+    mapped: Mapped,
     source: Source,
     unreadable: list[BrokenRow],
     moment: datetime,
     dates: frozenset[Any] | None,
-) -> tuple[Counts, set[str], list[BrokenRule]]:
+) -> Load | Counts:
+    """Rows of one part that are ready to land; the account alone, where the lake knows all of its files."""
     connection = source.connection
     files = _part_files(mapping, table, part, source)
     seen = lake.query(
@@ -143,16 +143,15 @@ def _load_part(
     )
     known_ids = set(seen["file_id"])
     new_files = {path: digest for path, digest in files.items() if digest not in known_ids}
-    mapped = map_rows(connection, mapping, table, part)
     read = _count(connection, "_mapped")
     if not new_files:
         rows = read + len(unreadable)
-        return Counts(rows_read=rows, rows_known=rows), set(), []
+        return Counts(rows_read=rows, rows_known=rows)
     through_view = part.input in mapping.views
     _keep_new(connection, files, new_files, through_view=through_view)
     verdict = validate(connection, table, mapped, _references(lake, mapping, table), _region(lake, mapping, table))
     stated = "ingest_time" in part.columns
-    load = Load(
+    return Load(
         mapping=mapping.name,
         table=table,
         moment=moment,
@@ -174,10 +173,6 @@ def _load_part(
         dates_before=dates,
         lineage=_lineage(dict(zip(seen["file_id"], seen["replaces"], strict=True))),
     )
-    counts, stale = lake.write(
-        lambda lake_connection: land(lake_connection, load), f"ingest {mapping.name} into {table.qualified_name}"
-    )
-    return counts, stale, _broken_rules(table, load)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
@@ -303,23 +298,3 @@ def _bad_rows(
             ],
         )
     return connection.execute("select * from _bad order by n, rule").to_arrow_table()
-
-
-def _broken_rules(table: Table, load: Load) -> list[BrokenRule]:
-    bad = load.bad.to_pandas()
-    found = []
-    for rule, rows in bad.groupby("rule", sort=False):
-        first = rows.sort_values(["path", "row_number"]).iloc[0]
-        field = first["field"] if isinstance(first["field"], str) else None
-        found.append(
-            BrokenRule(
-                table.name,
-                str(rule),
-                field,
-                str(first["message"]),
-                len(rows),
-                str(first["path"]),
-                int(first["row_number"]),
-            )
-        )
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,9 +70,12 @@ def read_inputs(mapping: Mapping, folder: Path, leave_out: frozenset[Path] = fro
                 source.files[name] = [read_query(connection, name, one, f"sources/{mapping.name}.yml: inputs.{name}")]
                 continue
             paths = input_files(mapping, name, folder, leave_out)
-            source.files[name] = [(str(path.relative_to(root)), content_hash(path)) for path in paths]
-            if broken := read_files(connection, name, one, paths, root):
-                source.broken[name] = broken
+            with ThreadPoolExecutor(1) as beside:
+                digests = beside.map(content_hash, paths)
+                if broken := read_files(connection, name, one, paths, root):
+                    source.broken[name] = broken
+                names = (str(path.relative_to(root)) for path in paths)
+                source.files[name] = list(zip(names, digests, strict=True))
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         for name, query in mapping.views.items():

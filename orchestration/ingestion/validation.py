@@ -26,6 +26,8 @@ JUDGED = "_judged"
 BITS = 60
 REGION_ROWS = 20
 """So many positions tell where a source is, if it names no depot."""
+REGION_SAMPLE = 50_000
+"""So many rows, evenly spread, are asked where the source is."""
 REGION_QUANTILES = (0.25, 0.75)
 
 
@@ -151,9 +153,12 @@ def _region(connection: duckdb.DuckDBPyConnection, present: set[str]) -> dict[st
     if not {"lat", "lon"} <= present:
         return None
     low, high = REGION_QUANTILES
+    rows = connection.execute(f"select count(*) from {MAPPED}").fetchone()
+    step = max(1, (rows[0] if rows else 0) // REGION_SAMPLE)
     found = connection.execute(
         f"select count(*), quantile_cont(lat, {low}), quantile_cont(lat, {high}), quantile_cont(lon, {low}), "
-        f"quantile_cont(lon, {high}) from {MAPPED} where lat is not null and lon is not null and (lat <> 0 or lon <> 0)"
+        f"quantile_cont(lon, {high}) from {MAPPED} "
+        f"where _n % {step} = 0 and lat is not null and lon is not null and (lat <> 0 or lon <> 0)"
     ).fetchone()
     if found is None or found[0] < REGION_ROWS:
         return None

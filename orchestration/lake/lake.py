@@ -34,6 +34,7 @@ RETRY_SIGNS = (
     "locked",
     "busy",
     "could not serialize",
+    "current transaction is aborted",  # a connection of the pool that another thread's conflict left behind
     "deadlock",
     "the database system is starting up",
     "the database system is in recovery mode",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT / "dbt_project"
 TAIL_LINES = 30
+PARSE = "partial_parse.msgpack"
+RUNS_KEPT = 10
+"""Runs whose compiled SQL and logs stay, for a person who looks why a model failed."""
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 """Unit tests try the SQL on made-up rows: they belong to the project's own tests, not to a run on data."""
 
@@ -40,9 +44,33 @@ def range_arguments(first: date, last: date) -> list[str]:
     return ["--event-time-start", first.isoformat(), "--event-time-end", (last + timedelta(days=1)).isoformat()]
 
 
+def target_folder(lake: Lake) -> Path:
+    """Where dbt keeps what it compiles and parses for this lake.
+
+    dbt parses a project again wherever the address of its database is another one than at the last parse, so each lake
+    has a parse of its own.
+    """
+    folder = lake.home / "dbt"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def dbt_environment(lake: Lake) -> dict[str, str]:
     """The environment of a dbt process on this lake."""
-    return {**os.environ, **lake.dbt_environment(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    own = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_TARGET_PATH": str(target_folder(lake))}
+    return {**os.environ, **lake.dbt_environment(), **own}
+
+
+def keep_parse(lake: Lake, run_folder: Path) -> None:
+    """Take a run's parse of the project over for the next run on this lake, and let go of all but the newest runs."""
+    parsed = run_folder / PARSE
+    if parsed.exists():
+        draft = target_folder(lake) / f"{PARSE}.tmp"
+        shutil.copy(parsed, draft)
+        draft.replace(target_folder(lake) / PARSE)
+    runs = sorted(target_folder(lake).glob("dbt-*"), key=lambda one: one.stat().st_mtime, reverse=True)
+    for old in runs[RUNS_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
