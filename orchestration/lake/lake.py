@@ -22,6 +22,7 @@ import pyarrow as pa
 from domain.errors import LakeError
 from domain.tables import TABLES, Table
 from orchestration.lake import catalog, ddl
+from orchestration.lake.attaching import attach, column_statements
 from orchestration.lake.extensions import load_extensions
 from orchestration.lake.settings import LakeSettings
 
@@ -108,7 +109,7 @@ class Lake:
         try:
             load_extensions(connection)
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(f"ATTACH '{self.attach_uri}' AS lake (DATA_PATH '{self._data_path}')")
+            attach(connection, self.attach_uri, self.settings, self.home)
             connection.execute("USE lake")
         except BaseException:
             connection.close()
@@ -132,19 +133,23 @@ class Lake:
                 self._database = self._attach()
 
     def _ensure_tables(self) -> None:
-        expected = set(TABLES)
         found = self.query(
-            "select table_schema || '.' || table_name as name from information_schema.tables "
+            "select table_schema || '.' || table_name as name, column_name from information_schema.columns "
             "where table_catalog = 'lake'"
         )
-        if missing := expected - set(found["name"]):
-            tables = [TABLES[name] for name in sorted(missing)]
+        missing = [TABLES[name] for name in sorted(set(TABLES) - set(found["name"]))]
+        statements = [
+            *ddl.create_statements(missing),
+            *ddl.partition_statements(missing),
+            *column_statements(TABLES.values(), zip(found["name"], found["column_name"], strict=True)),
+        ]
 
-            def create(connection: duckdb.DuckDBPyConnection) -> None:
-                for statement in (*ddl.create_statements(tables), *ddl.partition_statements(tables)):
-                    connection.execute(statement)
+        def change(connection: duckdb.DuckDBPyConnection) -> None:
+            for statement in statements:
+                connection.execute(statement)
 
-            self.write(create)
+        if statements:
+            self.write(change, "tables and columns of this version")
 
     def _retry(self, action: Callable[[], T], attempts: int = ATTEMPTS) -> T:
         for attempt in range(attempts):

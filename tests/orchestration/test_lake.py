@@ -259,6 +259,34 @@ def test_a_server_by_its_address(tmp_path):
             assert len(host.query("select * from control.stale_partitions")) == 3
 
 
+def test_a_moved_workspace_takes_its_files_along(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    with open_lake(first, "sqlite") as lake:
+        lake.replace(STALE_PARTITIONS, {"service_date": [DAYS[0]]}, day_rows(0, DAYS[0]))
+        snapshot = lake.snapshot_id()
+    first.rename(second)
+    with pytest.raises(LakeError, match="set FIVEFOLD_DATA_PATH to .*first/lake"):
+        Lake.open(second, LakeSettings("sqlite", str(tmp_path / "elsewhere")))
+    for _ in range(2):  # told once, it is remembered
+        with open_lake(second, "sqlite") as lake:
+            assert lake.query("select count(*) as n from control.stale_partitions")["n"].iloc[0] == ROWS
+            lake.replace(STALE_PARTITIONS, {"service_date": [DAYS[0]]}, day_rows(1, DAYS[0]))
+            writers = "select distinct table_name as writer from control.stale_partitions"
+            assert lake.query(writers, snapshot=snapshot)["writer"].tolist() == ["0"]
+    assert not first.exists()
+
+
+def test_a_table_of_an_older_version_gets_the_columns_it_lacks(tmp_path):
+    with open_lake(tmp_path, "sqlite") as lake:
+        lake.replace(STALE_PARTITIONS, {"service_date": [DAYS[0]]}, day_rows(0, DAYS[0]))
+        with lake.connect() as connection:
+            connection.execute("alter table control.stale_partitions drop column rows")
+    with open_lake(tmp_path, "sqlite") as lake:
+        assert lake.query("select rows from control.stale_partitions")["rows"].isna().all()
+        lake.replace(STALE_PARTITIONS, {"service_date": [DAYS[1]]}, day_rows(0, DAYS[1]))
+        assert lake.query("select count(rows) as n from control.stale_partitions")["n"].iloc[0] == ROWS
+
+
 def test_unknown_and_missing_columns_are_named(tmp_path):
     with open_lake(tmp_path, "sqlite") as lake:
         with pytest.raises(LakeError, match="no column 'colour'"):

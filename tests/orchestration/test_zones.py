@@ -6,7 +6,7 @@ from datetime import datetime
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.ingestion.zones import in_zone, periods
@@ -26,6 +26,7 @@ def _both(connection, moments, zone):
     return connection.execute(f"select {in_zone('moment', zone)}, moment at time zone '{zone}' from moments").fetchall()
 
 
+@settings(max_examples=25)
 @given(
     st.sampled_from(ZONES),
     st.lists(st.datetimes(datetime(1975, 1, 1), datetime(2045, 1, 1)), min_size=1, max_size=40),
@@ -34,10 +35,9 @@ def test_any_local_time_is_what_the_calendar_makes_of_it(connection, zone, momen
     assert all(ours == theirs for ours, theirs in _both(connection, moments, zone))
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", ["Europe/Amsterdam", "Africa/Casablanca"])
 def test_every_quarter_of_an_hour_around_a_change_of_the_clocks(connection, zone):
-    changes = [one.first for one in periods(zone)] if zone != "UTC" else []
-    for day in changes:
+    for day in [one.first for one in periods(zone)][:8]:
         around = connection.execute(
             "select list(moment) from generate_series(?::timestamp - interval 3 day, ?::timestamp + interval 1 day, "
             "interval 15 minute) as t(moment)",
