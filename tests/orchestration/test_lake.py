@@ -265,7 +265,7 @@ def test_a_moved_workspace_takes_its_files_along(tmp_path):
         lake.replace(STALE_PARTITIONS, {"service_date": [DAYS[0]]}, day_rows(0, DAYS[0]))
         snapshot = lake.snapshot_id()
     first.rename(second)
-    with pytest.raises(LakeError, match="set FIVEFOLD_DATA_PATH to .*first/lake"):
+    with pytest.raises(LakeError, match=r"set FIVEFOLD_DATA_PATH to .*first/lake"):
         Lake.open(second, LakeSettings("sqlite", str(tmp_path / "elsewhere")))
     for _ in range(2):  # told once, it is remembered
         with open_lake(second, "sqlite") as lake:
