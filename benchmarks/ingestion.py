@@ -126,8 +126,9 @@ def run_ingest(folder: str, scratch: str) -> dict[str, Any]:
     from orchestration.lake import Lake
 
     started = time.perf_counter()
-    warm_up().join()
+    importing = warm_up()  # as ``fivefold ingest`` does: while the catalogue starts
     lake = Lake.open(Path(scratch) / "home")
+    importing.join()
     opening_s = time.perf_counter() - started
     with lake:
         total = ingest(lake, load_mapping(Path(folder) / "year.yml"), Path(folder)).total

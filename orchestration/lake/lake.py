@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import random
 import re
 import time
@@ -25,6 +24,7 @@ from orchestration.lake import catalog, ddl
 from orchestration.lake.attaching import attach, column_statements
 from orchestration.lake.extensions import load_extensions
 from orchestration.lake.settings import LakeSettings
+from orchestration.lake.snapshots import Snapshots
 
 T = TypeVar("T")
 ATTEMPTS = 60
@@ -65,7 +65,7 @@ class Lake:
         self.settings = settings
         self._server, self._uri = catalog.ducklake_uri(settings, home)
         self._jitter = random.Random(0)
-        self._numbers = itertools.count()
+        self._snapshots = Snapshots(self._attach_snapshot)
         if "://" not in settings.data_path:
             Path(settings.data_path).mkdir(parents=True, exist_ok=True)
         self._database: duckdb.DuckDBPyConnection | None = None
@@ -116,6 +116,9 @@ class Lake:
             raise
         return connection
 
+    def _attach_snapshot(self, name: str, snapshot: int) -> str:
+        return f"ATTACH '{self.attach_uri}' AS {name} (DATA_PATH '{self._data_path}', SNAPSHOT_VERSION {int(snapshot)})"
+
     @property
     def attach_uri(self) -> str:
         """What DuckDB attaches."""
@@ -131,6 +134,7 @@ class Lake:
             self._server, self._uri = catalog.ducklake_uri(self.settings, self.home)
             if self._database is not None:
                 self._database = self._attach()
+                self._snapshots.forget()
 
     def _ensure_tables(self) -> None:
         found = self.query(
@@ -207,20 +211,12 @@ class Lake:
 
     @contextmanager
     def _at(self, snapshot: int) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection in which unqualified names are as they were at a snapshot."""
-        name = f"at_{int(snapshot)}_{next(self._numbers)}"
-        with self.connect() as connection:
-            connection.execute(
-                f"ATTACH '{self.attach_uri}' AS {name} "
-                f"(DATA_PATH '{self._data_path}', SNAPSHOT_VERSION {int(snapshot)})"
-            )
-            try:
-                connection.execute(f"USE {name}")
-                yield connection
-            finally:
-                with contextlib.suppress(duckdb.Error):
-                    connection.execute("USE lake")
-                    connection.execute(f"DETACH {name}")
+        """A connection in which unqualified names are as they were at a snapshot.
+
+        A snapshot stays attached for the next reader: a day's plan asks the same one sixteen times.
+        """
+        with self.connect() as connection, self._snapshots.reading(connection, int(snapshot)):
+            yield connection
 
     def write(self, function: Callable[[duckdb.DuckDBPyConnection], T], message: str | None = None) -> T:
         """Run ``function`` in one transaction; nothing of it is seen before all of it is. Conflicts are retried.
