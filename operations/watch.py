@@ -92,7 +92,7 @@ def project(
     service_s: Floats,
     opens_s: Floats,
     *,
-    pace_now: float = 1.0,
+    pace_now: float | Floats = 1.0,
     paths: int = 200,
     seed: int = 0,
 ) -> Projection:
@@ -102,7 +102,7 @@ def project(
         model: from history.
         km, service_s: leg to, and expected door time of, each open stop in sequence.
         opens_s: start of each window (minus infinity: none).
-        pace_now: factor on legs and doors.
+        pace_now: factor on legs and doors; a column (paths, 1) where paths differ in it.
         paths, seed: how many, and of which draws; the same seed gives the same paths.
     """
     random, stops = np.random.default_rng(seed), len(km)

@@ -35,6 +35,7 @@ COMMANDS = {
     "tune": "Search LightGBM parameters on the past of a source (extra: tuning)",
     "models": "List, promote or roll back registered models",
     "signals": "Which families of features feed a task, and what leaving one out costs",
+    "experiment": "Are five drivers together worth more than their parts? Measured in the twin",
     "bench": "Measure speed, memory and quality beside a baseline",
 }
 """Subcommand -> one-line help. The module of the same name holds a click command called ``command``."""
