@@ -120,3 +120,14 @@ def judge(
     if promote:
         reasons.append(f"better by {mean:.2%}, 95 % interval {low:+.2%} to {high:+.2%}")
     return Verdict(promote, tuple(reasons), mean, low, high)
+
+
+def should_roll_back(
+    y: Floats, present: Floats, earlier: Floats, cluster: npt.NDArray[Any], *, binary: bool = True
+) -> Verdict:
+    """Whether the champion before the present one is proven better on what came since (``promote`` of the verdict).
+
+    The same bar as for a promotion the other way, without the guard of segments: a champion that lost has no claim on
+    the segments in which it is better.
+    """
+    return judge(y, present, earlier, cluster, binary=binary)

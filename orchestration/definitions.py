@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration import settings
 from orchestration.assets import ASSETS, RESOURCES
 from orchestration.assets.common import SERVICE_DAYS
+from orchestration.assets.learning import DRIFT_TAG
 from orchestration.sensors import landing_sensor, late_rows_sensor
 
 NIGHTLY_TAGS = {"dagster/priority": "10", "fivefold/kind": "nightly"}
@@ -65,6 +66,21 @@ def learn_weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat())
 
 
+@dg.asset_sensor(
+    asset_key=dg.AssetKey("drift_alarms"),
+    job=learn,
+    name="retrain_on_drift",
+    description="An alarm of drift asks for a retrain; the new models are challengers until outcomes prove them.",
+)
+def retrain_on_drift(context: dg.SensorEvaluationContext, event: dg.EventLogEntry) -> dg.RunRequest | dg.SkipReason:
+    """One run of ``learn`` for each newest alarm."""
+    told = event.asset_materialization
+    newest = str(told.metadata["newest alarm"].value) if told is not None else ""
+    if not newest:
+        return dg.SkipReason("no loss rose last week")
+    return dg.RunRequest(run_key=newest, tags={DRIFT_TAG: "drift"})
+
+
 landing_folder = landing_sensor(load)
 late_rows = late_rows_sensor(account)
 
@@ -72,6 +88,6 @@ defs = dg.Definitions(
     assets=ASSETS,
     jobs=[nightly, account, learn, load],
     schedules=[plan_tomorrow, account_yesterday, learn_weekly],
-    sensors=[landing_folder, late_rows],
+    sensors=[landing_folder, late_rows, retrain_on_drift],
     resources=RESOURCES,
 )

@@ -107,12 +107,13 @@ def _tuned(home: Path, source: str, task: str) -> dict[str, Any]:
 
 
 def train_task(
-    lake: Lake, home: Path, source: str, task: str, as_of: datetime, *, force: bool = False
+    lake: Lake, home: Path, source: str, task: str, as_of: datetime, *, force: bool = False, shadow: bool = False
 ) -> dict[str, Any]:
     """Fit a task on what was known at ``as_of``, score it on the newest fifth, register it and ask the promotion gate.
 
     The first model of a task serves at once; later ones serve if the gate says so (``force``: whatever it says) and
-    are kept as the challenger otherwise.
+    are kept as the challenger otherwise. ``shadow`` (a retrain that an alarm of drift asked for): kept as the
+    challenger whatever the gate says; who serves is decided on outcomes that come after.
 
     Raises:
         ModelError: too little or nothing to learn from.
@@ -155,7 +156,8 @@ def train_task(
     else:
         before = registry.metrics(task, source, champion[0])
         verdict = _judge(task, test, guess, champion[1], before)
-    if verdict["promote"] or force:
+    serves = champion is None or champion[0] == version or force or (verdict["promote"] and not shadow)
+    if serves:
         registry.promote(task, source, version)
     else:
         registry.challenge(task, source, version, verdict)
@@ -165,7 +167,7 @@ def train_task(
         "version": version,
         "rows": len(rows),
         "metrics": metrics,
-        "promoted": bool(verdict["promote"] or force),
+        "promoted": bool(serves),
         "verdict": verdict,
         "plot": plot,
     }

@@ -11,7 +11,13 @@ from orchestration.assets.acting import actions  # noqa: E402
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
 from orchestration.assets.learning import eta_model, failed_model, late_model, prediction_evaluation  # noqa: E402
-from orchestration.assets.loop import learned_parameters  # noqa: E402
+from orchestration.assets.loop import (  # noqa: E402
+    drift_alarms,
+    driver_evidence,
+    learned_parameters,
+    loop_trajectory,
+    scorecards,
+)
 from orchestration.assets.operation import cost_ledger, daily_kpis  # noqa: E402
 from orchestration.assets.planning import daily_plan  # noqa: E402
 from orchestration.assets.prediction import predictions  # noqa: E402
@@ -29,5 +35,9 @@ ASSETS = [
     actions,
     cost_ledger,
     daily_kpis,
+    drift_alarms,
+    driver_evidence,
+    scorecards,
+    loop_trajectory,
 ]
 RESOURCES = {"dbt": dbt_resource()}

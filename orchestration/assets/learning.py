@@ -6,6 +6,8 @@ from orchestration import settings
 from orchestration.assets.common import open_lake, picture
 from orchestration.assets.freshness import WITHIN_A_FORTNIGHT
 
+DRIFT_TAG = "fivefold/asked_by"
+
 
 def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
     @dg.asset(
@@ -16,15 +18,17 @@ def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
         kinds={"lightgbm"},
         freshness_policy=WITHIN_A_FORTNIGHT,
     )
-    def model() -> dg.MaterializeResult:
+    def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         from orchestration.learning import train_task
         from orchestration.report.plots import calibration_plot, eta_error_plot
 
+        # what an alarm of drift asked for is trained, and serves only when outcomes that come after prove it
+        shadow = context.run.tags.get(DRIFT_TAG) == "drift"
         with open_lake() as lake:
             newest = lake.query(
                 "select max(label_time) as t from marts.fct_outcomes where source = ?", [settings.source()]
             )["t"].iloc[0]
-            found = train_task(lake, settings.home(), settings.source(), task, newest.to_pydatetime())
+            found = train_task(lake, settings.home(), settings.source(), task, newest.to_pydatetime(), shadow=shadow)
         seen = found["plot"]
         plot = (
             eta_error_plot(seen["y"], seen["p10_s"], seen["p50_s"], seen["p90_s"])

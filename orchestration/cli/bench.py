@@ -20,6 +20,8 @@ BENCHMARKS = {
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",
     "live": "A live service with 2,000 open stops: latency of decisions, a sustained stream of events",
     "dynamic": "Dispatch now or later on real days, beside greedy and lazy",
+    "drift": "Five planted shifts in the twin: detected, recovered, false alarms, poisoned labels",
+    "diagnosis": "Ten planted faults, one in a small segment, and quiet weeks: which driver is named",
     "twin": "Orders a second of the digital twin, with and without a decision at every event",
     "features": "CPU seconds of a year of deliveries through dbt, beside DuckDB alone",
     "lake": "Eight writers and two readers on the same dates, embedded PostgreSQL beside SQLite",

@@ -227,7 +227,7 @@ def _based_on(lake: Lake, source: str, order_id: str, day: Any) -> dict[str, Any
             """,
                 [plan[0]["as_of"], source, plan[0]["as_of"], source, source, order_id],
             ).to_dict("records")
-            if _has_marts(lake)
+            if has_marts(lake)
             else []
         )
     ages = [one["newest_outcome_age_h"] for one in parameters if one["newest_outcome_age_h"] is not None]
@@ -246,7 +246,7 @@ def _of_order(row: dict[str, Any]) -> dict[str, Any]:
     return {key: (round(value, 4) if isinstance(value, float) else value) for key, value in row.items()}
 
 
-def _has_marts(lake: Lake) -> bool:
+def has_marts(lake: Lake) -> bool:
     found = lake.query(
         "select count(*) as n from information_schema.tables "
         "where table_catalog = 'lake' and table_schema = 'marts' and table_name = 'fct_outcomes'"

@@ -94,7 +94,7 @@ def outcomes_at(
         [source, as_of, first],
         snapshot=at,
     )
-    legs = _legs(visits, starts, depots, base_travel(trips), wet, zone)
+    legs = legs_of(visits, starts, depots, base_travel(trips), wet, zone)
     return Outcomes(moment, visits, legs, _offers(lake, source, as_of, first, at, visits, zone))
 
 
@@ -126,7 +126,7 @@ def wet_hours(lake: Lake, source: str, as_of: datetime, snapshot: int | None = N
     return pd.Series(rows["precipitation_mm"].fillna(0.0).to_numpy() >= WET_MM, index=keys).groupby(level=[0, 1]).max()
 
 
-def _legs(
+def legs_of(
     visits: pd.DataFrame, starts: pd.DataFrame, depots: pd.DataFrame, base: TravelModel, wet: pd.Series, zone: Any
 ) -> pd.DataFrame:
     """Trips between consecutive visits of a route, the first one from its depot."""
