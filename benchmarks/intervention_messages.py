@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.intervention_worlds import FIRST_DAY
 from operations.alerts import AlertKind, RouteSeen, alerts
 from operations.communication import Preferences, Rules, Sighting, Told, decide
-from operations.watch import TimeModel, fit_times, pace, project
+from operations.watch import TimeModel, fit_times, pace, pace_spread, project
 
 LEAD = timedelta(minutes=30)
 EVERY_S = 600
@@ -25,7 +25,7 @@ SLOW_S = 0.2
 """A decision about one event should take no longer; an event concerns one route, however many stops are open."""
 SCAN_S = 60
 """Events are known within a minute; the few that come hours late are left out of the projection as they come."""
-RULES = Rules(late_on=0.85, late_off=0.4, quiet_from=0, quiet_until=0)
+RULES = Rules(quiet_from=0, quiet_until=0)
 WHO = Preferences(channels=("sms",))
 
 
@@ -145,14 +145,15 @@ def _watch_route(model: TimeModel, route: Route, counts: MessageCounts) -> None:
         if not np.isfinite(route.closes_s[rest]).any():
             continue
         started = time.perf_counter()
-        speed = pace(*_worked(model, route, done))
+        actual, expected_work = _worked(model, route, done)
         ahead = project(
             model,
             clock,
             route.km[rest],
             route.service_s[rest],
             route.opens_s[rest],
-            pace_now=speed,
+            pace_now=pace(actual, expected_work),
+            spread=pace_spread(expected_work),
             seed=done + 1,
         )
         risks = ahead.p_after(route.closes_s[rest])

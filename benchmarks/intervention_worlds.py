@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.risk_model import HOURS, CustomerMemory, Floats, RiskModel
 from domain.codes import FAILURE_REASONS
 from domain.codes import InterventionAction as Act
-from operations.interventions import CATALOGUE, Candidate, Efficacy, Policy, pick, soft_labels
+from operations.interventions import CATALOGUE, Candidate, Efficacy, Policy, pick, pooled, soft_labels
 from operations.interventions.policy import Spent
 
 FIRST_DAY = date(2026, 3, 2)
@@ -31,6 +32,14 @@ ACTIONS = (
 DELTAS = dict.fromkeys(ACTIONS, 0)
 
 
+class Outcomes(NamedTuple):
+    """Orders of a day: whether they failed, the risk believed before, what was done (0 nothing, else 1 + its place)."""
+
+    failed: npt.NDArray[np.bool_]
+    p: Floats
+    action: npt.NDArray[np.int64]
+
+
 @dataclass
 class Arm:
     """A way to learn, with what it believes and what it counted."""
@@ -41,8 +50,21 @@ class Arm:
     beliefs: dict[Act, Efficacy] = field(default_factory=lambda: {one: Efficacy.believed(one) for one in ACTIONS})
     spent: Spent = field(default_factory=Spent)
     rows: list[Floats] = field(default_factory=list)
-    labels: list[Floats] = field(default_factory=list)
+    outcomes: list[Outcomes] = field(default_factory=list)
     counts: dict[str, float] = field(default_factory=dict)
+
+    def labels(self, outcomes: Outcomes) -> Floats:
+        """What would have become of the orders without treatment, by what is known of efficacy now."""
+        if self.name == "naive":
+            return outcomes.failed.astype(float)
+        known = pooled(self.beliefs)
+        efficacy = np.array([0.0, *(known[one].mean for one in ACTIONS)])[outcomes.action]
+        return soft_labels(outcomes.failed, outcomes.action > 0, outcomes.p, efficacy)
+
+    def refit(self) -> None:
+        """Learn again from all that happened; labels of early weeks profit from what later weeks taught."""
+        labels = self.labels(Outcomes(*(np.concatenate(part) for part in zip(*self.outcomes, strict=True))))
+        self.model.fit(np.concatenate(self.rows), labels)
 
     def add(self, **more: float) -> None:
         """Count."""
@@ -68,7 +90,7 @@ def run_world(seed: int, weeks: int, orders_per_day: int, holdout: float, live_d
         day = FIRST_DAY + timedelta(days=number)
         if number % 7 == 0 and number:
             for arm in arms:
-                arm.model.fit(np.concatenate(arm.rows), np.concatenate(arm.labels))
+                arm.refit()
         acting, scored = number >= 7 * BURN_IN_WEEKS, number >= days - SCORED_DAYS
         recent = [*recent[-7:], _play(city, zone, day, arms, policy, acting, scored)]
     told = watch_days(city, recent, days, live_days) if live_days else MessageCounts()
@@ -107,13 +129,11 @@ def _play(city: Any, zone: ZoneInfo, day: date, arms: list[Arm], policy: Policy,
         failed_by = dict(zip(*_outcomes(played, failures), strict=True))
         failed = np.array([failed_by.get(name, False) for name in names], dtype=bool)
         is_treated = np.array([name in treated for name in names], dtype=bool)
-        efficacy = np.array(
-            [arm.beliefs[treated[name].option.action].mean if name in treated else 0.0 for name in names]
-        )
-        label = soft_labels(failed, is_treated, p, efficacy) if arm.name == "soft" else failed.astype(float)
-        arm.memory.learn(customer, label)
+        action = np.array([1 + ACTIONS.index(treated[name].option.action) if name in treated else 0 for name in names])
+        outcomes = Outcomes(failed, p, action)
+        arm.memory.learn(customer, arm.labels(outcomes))
         arm.rows.append(x)
-        arm.labels.append(label)
+        arm.outcomes.append(outcomes)
         truth = np.array([would_fail.get(name, False) for name in names], dtype=bool)
         chosen = np.array([name in choices for name in names], dtype=bool)
         for name, one in choices.items():

@@ -141,6 +141,23 @@ DEPOTS = Table(
     rules=(OrderRule("opens_before_closes", "opens_s", "closes_s", "a depot opens before it closes"),),
 )
 
+LOCKERS = Table(
+    "raw",
+    "lockers",
+    "Parcel lockers and shops that orders can be diverted to",
+    "one locker",
+    (
+        _identifier("locker_id", "Locker"),
+        Column("name", TEXT, "Name for people"),
+        _latitude(True),
+        _longitude(True),
+        _amount("capacity_parcels", "Parcels it takes a day"),
+        EVENT_TIME,
+        *ORIGIN,
+    ),
+    ("source", "locker_id"),
+)
+
 FLEETS = Table(
     "raw",
     "fleets",
@@ -400,6 +417,7 @@ INVOICES = Table(
 
 RAW_TABLES = (
     DEPOTS,
+    LOCKERS,
     FLEETS,
     TARIFF_RULES,
     VEHICLES,

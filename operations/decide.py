@@ -50,7 +50,7 @@ def decide(state: DayState, event: Event) -> tuple[Decision, ...]:
         maker.answer()
     if event.kind == EventType.TENDER_ACCEPTED:
         maker.withdraw()
-    if event.kind == EventType.CANCELLED:
+    if event.kind in (EventType.CANCELLED, EventType.RESCHEDULED):
         maker.drop()
     if event.kind in MOVES and event.vehicle_id:
         maker.resequence()

@@ -18,6 +18,8 @@ from domain.errors import InputError
 Floats = npt.NDArray[np.float64]
 PRIOR_S = 5_400.0
 """Seconds of expected work that stand for a pace of 1: what a route has to show before its pace is believed."""
+PACE_SPREAD = 0.15
+"""Log spread of the pace of routes about what is expected before they set out; it shrinks as work is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,15 @@ def pace(actual_s: float, expected_s: float, prior_s: float = PRIOR_S) -> float:
     return (actual_s + prior_s) / (expected_s + prior_s)
 
 
+def pace_spread(expected_s: float, prior: float = PACE_SPREAD, prior_s: float = PRIOR_S) -> float:
+    """Log spread of the pace that is left after ``expected_s`` seconds of work were seen.
+
+    The paths of one route share their pace: without it the hours ahead look surer than they are, and far stops get
+    promises, or alarms, that do not hold.
+    """
+    return prior * float(np.sqrt(prior_s / (prior_s + max(expected_s, 0.0))))
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
     """Starts of service of the open stops, paths by stops, in the same seconds as the input."""
@@ -93,6 +104,7 @@ def project(
     opens_s: Floats,
     *,
     pace_now: float | Floats = 1.0,
+    spread: float = 0.0,
     paths: int = 200,
     seed: int = 0,
 ) -> Projection:
@@ -103,11 +115,13 @@ def project(
         km, service_s: leg to, and expected door time of, each open stop in sequence.
         opens_s: start of each window (minus infinity: none).
         pace_now: factor on legs and doors; a column (paths, 1) where paths differ in it.
+        spread: log spread of what that factor may be (``pace_spread``).
         paths, seed: how many, and of which draws; the same seed gives the same paths.
     """
     random, stops = np.random.default_rng(seed), len(km)
-    legs = random.choice(model.leg_ratios, (paths, stops)) * (model.leg(km) * pace_now)
-    doors = random.choice(model.door_ratios, (paths, stops)) * (model.door(service_s) * pace_now)
+    own = pace_now * np.exp(spread * random.standard_normal((paths, 1)) - spread * spread / 2)
+    legs = random.choice(model.leg_ratios, (paths, stops)) * (model.leg(km) * own)
+    doors = random.choice(model.door_ratios, (paths, stops)) * (model.door(service_s) * own)
     starts, now = np.empty((paths, stops)), np.full(paths, float(clock_s))
     for stop in range(stops):
         now = np.maximum(now + legs[:, stop], opens_s[stop])

@@ -15,6 +15,8 @@ from simulation.world import KM_PER_DEGREE, World
 
 Tables = dict[str, pd.DataFrame]
 TRIPS = 1_500
+CUSTOMERS_A_LOCKER, LOCKER_PARCELS = 400, 40
+"""A locker for so many customers, where people live; what one takes a day. Declared."""
 
 
 def reference_tables(world: World, since: date) -> Tables:
@@ -76,6 +78,7 @@ def reference_tables(world: World, since: date) -> Tables:
             )
     tables: dict[str, Sequence[Mapping[str, object]]] = {
         "depots": depots,
+        "lockers": _lockers(world),
         "fleets": fleets,
         "tariff_rules": tariffs,
         "vehicles": vehicles,
@@ -85,6 +88,23 @@ def reference_tables(world: World, since: date) -> Tables:
         tables["certifications"] = certifications
     frames = {name: pd.DataFrame([{**row, **stamp} for row in rows]) for name, rows in tables.items()}
     return {**frames, "travel_observations": _trips(world, stamp)}
+
+
+def _lockers(world: World) -> list[dict[str, object]]:
+    """Lockers stand at the doors of customers picked at random: dense where people are."""
+    people = world.customers
+    count = max(1, people.count // CUSTOMERS_A_LOCKER)
+    at = stream(world.scenario.seed, "lockers").choice(people.count, count, replace=False)
+    return [
+        {
+            "locker_id": f"locker-{number}",
+            "name": f"Locker {number + 1}",
+            "lat": round(float(people.lat[one]), 4),
+            "lon": round(float(people.lon[one]), 4),
+            "capacity_parcels": LOCKER_PARCELS,
+        }
+        for number, one in enumerate(at.tolist())
+    ]
 
 
 def _trips(world: World, stamp: dict[str, object]) -> pd.DataFrame:

@@ -33,6 +33,8 @@ class Rules:
 
     Attributes:
         late_on, late_off: probability of a start after the promise.
+        late_last_on, last_chance_s, lead_s: the same where waiting would be too late: within ``last_chance_s`` of
+            ``lead_s`` before the promise ends. Earlier, what is not yet sure is better known ten minutes later.
         early_on, early_off: probability of an arrival before it begins.
         confirm_at: risk of failure from which the evening before asks for a confirmation.
         shift_s: an interval is told again when its middle leaves the told one by this much.
@@ -44,8 +46,11 @@ class Rules:
         cost_minor: price of a message by channel.
     """
 
-    late_on: float = 0.7
+    late_on: float = 0.9
     late_off: float = 0.3
+    late_last_on: float = 0.6
+    last_chance_s: int = 15 * 60
+    lead_s: int = 30 * 60
     early_on: float = 0.8
     early_off: float = 0.4
     confirm_at: float = 0.12
@@ -65,6 +70,11 @@ class Rules:
             on, off = getattr(self, f"{name}_on"), getattr(self, f"{name}_off")
             if not 0 <= off < on <= 1:
                 raise InputError(f"communication rules: 0 <= {name}_off < {name}_on <= 1 is needed, is {off}, {on}")
+        if not self.late_off < self.late_last_on <= self.late_on:
+            raise InputError(
+                "communication rules: late_off < late_last_on <= late_on is needed, is "
+                f"{self.late_off}, {self.late_last_on}, {self.late_on}"
+            )
         if self.budget < 0 or self.cool_down_s < 0:
             raise InputError("communication rules: budget and cool_down_s must not be negative")
 

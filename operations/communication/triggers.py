@@ -147,7 +147,7 @@ def _wanted(told: Told, seen: Sighting, rules: Rules) -> list[Trigger]:
     if seen.interval is None or seen.event in ENDS or seen.event == PLAN_PUBLISHED:
         return found
     low, high = seen.interval
-    if told.late_armed and seen.p_late is not None and seen.p_late >= rules.late_on:
+    if told.late_armed and seen.p_late is not None and seen.p_late >= _late_on(seen, rules):
         found.append(Trigger.LATE_RISK)
     if told.interval is not None:
         middle = low + (high - low) / 2
@@ -162,6 +162,14 @@ def _wanted(told: Told, seen: Sighting, rules: Rules) -> list[Trigger]:
     if near and high - low <= timedelta(seconds=2 * rules.widest_point_s):
         found.append(Trigger.ETA_THRESHOLD)
     return [one for one in found if not (one in NEVER_TWICE and told.versions.get(one))]
+
+
+def _late_on(seen: Sighting, rules: Rules) -> float:
+    """Probability from which a delay is told: a lower one where there is no later chance to tell it in time."""
+    if seen.promise is None:
+        return rules.late_on
+    left = (seen.promise[1] - timedelta(seconds=rules.lead_s) - seen.at).total_seconds()
+    return rules.late_last_on if left < rules.last_chance_s else rules.late_on
 
 
 def _guard(

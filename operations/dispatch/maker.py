@@ -10,7 +10,7 @@ from operations.dispatch.approval import rejected_choices, waiting_orders, waits
 from operations.dispatch.decisions import Alternative, Decision, clock
 from operations.dispatch.repair import Insertion, affected, insertions, resequence, stranded
 from operations.dispatch.tenders import Ask, expected_minor, next_asks, standing
-from operations.state.entities import BROKEN, CANCELLED, ENDED, TenderState
+from operations.state.entities import BROKEN, CANCELLED, ENDED, LEFT, TenderState
 from operations.state.events import ORDER_LEFT, PROPOSED, ROUTE_SET, Event
 from operations.state.fold import DayState, fold
 from solvers.problem import Order
@@ -73,14 +73,16 @@ class Maker:
     def drop(self) -> None:
         """A stop that is gone leaves its route, so that the driver sees it."""
         order_id = self.event.order_id
-        if self.state.orders[order_id].status != CANCELLED:
+        status = self.state.orders[order_id].status
+        if status not in (CANCELLED, LEFT):
             return
+        why = "cancelled" if status == CANCELLED else "the customer chose another day"
         for vehicle_id in sorted(self.state.vehicles):
             vehicle = self.state.vehicles[vehicle_id]
             if order_id in vehicle.remaining and vehicle.status not in (BROKEN, ENDED):
                 sequence = tuple(one for one in vehicle.sequence if one != order_id)
                 told = self._route_set(vehicle_id, sequence)
-                self._add("drop", (order_id,), "cancelled", told, vehicle=vehicle_id)
+                self._add("drop", (order_id,), why, told, vehicle=vehicle_id)
 
     def place(self) -> None:
         """Orders that no working vehicle will serve: the cheapest of a van of ours, a tender, and leaving it.

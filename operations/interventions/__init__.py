@@ -7,7 +7,7 @@ holdout; ``imputation`` keeps what was prevented from teaching the predictor tha
 
 from operations.interventions.book import Book, OrderState, RefusedError, RouteState, apply, undo
 from operations.interventions.catalogue import CATALOGUE, Intervention, Permission, Spec
-from operations.interventions.efficacy import Efficacy
+from operations.interventions.efficacy import Efficacy, pooled
 from operations.interventions.imputation import soft_labels
 from operations.interventions.policy import Candidate, Choice, Policy, pick
 
@@ -26,6 +26,7 @@ __all__ = [
     "Spec",
     "apply",
     "pick",
+    "pooled",
     "soft_labels",
     "undo",
 ]

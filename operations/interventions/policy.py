@@ -14,7 +14,7 @@ import numpy as np
 from domain.codes import InterventionAction as Action
 from domain.errors import InputError
 from operations.interventions.catalogue import CATALOGUE
-from operations.interventions.efficacy import Efficacy
+from operations.interventions.efficacy import Efficacy, pooled
 from operations.outbox import fraction
 
 WEEK = 7
@@ -31,6 +31,8 @@ class Candidate:
         failure_minor: what it costs if it happens.
         actions: what could be done, with what each adds to the plan's cost (negative: saves), minor units.
         visit_at: when the order is expected to be served.
+        prevents: share of the risk that an action would prevent by the plan's own times, where that can be computed;
+            what the holdout shows of the action scales it.
     """
 
     source: str
@@ -40,6 +42,7 @@ class Candidate:
     failure_minor: int
     actions: Mapping[Action, int]
     visit_at: datetime | None = None
+    prevents: Mapping[Action, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -109,9 +112,9 @@ class Spent:
 
 def efficacies(beliefs: Mapping[Action, Efficacy], policy: Policy, decided_at: datetime) -> dict[Action, float]:
     """What each action is taken to prevent in one batch: drawn from its posterior by a seeded number, or its mean."""
-    found = {}
+    found, known = {}, pooled(beliefs)
     for action in Action:
-        belief = beliefs.get(action) or Efficacy.believed(action)
+        belief = known.get(action) or Efficacy.believed(action)
         u = fraction(policy.seed, "thompson", decided_at.isoformat(), action)
         found[action] = belief.draw(u) if policy.explore else belief.mean
     return found
@@ -126,8 +129,12 @@ def options(candidate: Candidate, efficacy: Mapping[Action, float], decided_at: 
             continue
         if candidate.visit_at is not None and (candidate.visit_at - decided_at).total_seconds() < spec.lead_s:
             continue
-        net = candidate.probability * efficacy[action] * candidate.failure_minor - spec.cost_minor - delta
-        found.append(Option(action, efficacy[action], spec.cost_minor, delta, net))
+        share = efficacy[action]
+        if action in candidate.prevents:
+            declared = spec.prior[0] / sum(spec.prior)
+            share = min(1.0, candidate.prevents[action] * share / declared)
+        net = candidate.probability * share * candidate.failure_minor - spec.cost_minor - delta
+        found.append(Option(action, share, spec.cost_minor, delta, net))
     return tuple(sorted(found, key=lambda one: (-one.net_minor, one.action)))
 
 

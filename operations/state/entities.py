@@ -17,6 +17,7 @@ from solvers.problem import Load, Order, Window
 OPEN, ABOARD, SERVED, FAILED, CANCELLED, LEFT = "open", "aboard", "served", "failed", "cancelled", "left"
 FINAL = frozenset({SERVED, FAILED, CANCELLED, LEFT})
 MOVING, IDLE, BROKEN, ENDED = "moving", "idle", "broken", "ended"
+DAY_S = 86_400
 FASTEST_M_PER_S = 70.0
 """A position that would need more is not believed."""
 
@@ -93,7 +94,10 @@ def order_after(state: OrderState, event: Event) -> OrderState:
     """An order after one more event, which happened after all that ``state`` knows."""
     kind = event.kind
     if kind in (EventType.ORDER_CREATED, EventType.ORDER_CHANGED, EventType.PROMISE_SET, EventType.RESCHEDULED):
-        return replace(state, order=_described(state.order_id, state.order, event))
+        state = replace(state, order=_described(state.order_id, state.order, event))
+        if kind == EventType.RESCHEDULED and not _of_today(event) and state.status not in (SERVED, FAILED):
+            return replace(state, status=LEFT, concluded_s=event.at_s)
+        return state
     if kind == EventType.LOADED and state.status == OPEN:
         return replace(state, status=ABOARD)
     if kind in (EventType.LOAD_MISSING, EventType.RETURNED_TO_DEPOT) and state.status == ABOARD:
@@ -105,6 +109,11 @@ def order_after(state: OrderState, event: Event) -> OrderState:
     if kind in (EventType.CANCELLED, ORDER_LEFT) and state.status not in (SERVED, FAILED):
         return replace(state, status=LEFT if kind == ORDER_LEFT else CANCELLED, concluded_s=event.at_s)
     return state
+
+
+def _of_today(event: Event) -> bool:
+    """Whether a rescheduled order stays on this day: its new window begins before the next."""
+    return 0 <= event.number("window_start_s", DAY_S) < DAY_S
 
 
 def _described(order_id: str, known: Order | None, event: Event) -> Order | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,13 +13,14 @@ import pandas as pd
 from domain.codes import InterventionAction as Action
 from domain.errors import InputError
 from operations.accrual import CostRates
-from operations.answers import Tracked
+from operations.answers import Locker, Tracked, remaining
 from operations.communication import Held, Notice, Preferences, Rules, Sighting, Told, compose, decide
 from operations.communication.triggers import PLAN_PUBLISHED
 from operations.interventions import Candidate, Choice, Efficacy, Policy, pick
 from operations.interventions.book import HANDED_OVER
 from operations.interventions.policy import MEMORY, Spent, audit_row
 from operations.outbox import Message, message_key
+from orchestration.acting.lockers import nearest_lockers
 from orchestration.acting.relay import relay
 from orchestration.lake import Lake
 from orchestration.messaging.people import Person
@@ -84,7 +86,15 @@ def act_on_day(
     snapshot = lake.snapshot_id()
     basis = {"as_of": decided, "lake_snapshot": snapshot}
     beliefs, spent = beliefs_at(lake, source, decided), _spent(lake, source, day)
-    choices, _ = pick([_candidate(one, source) for one in stops.itertuples()], beliefs, policy, spent, decided, day)
+    lockers = nearest_lockers(lake, source, day, stops)
+    choices, _ = pick(
+        [_candidate(one, source, one.order_id in lockers) for one in stops.itertuples()],
+        beliefs,
+        policy,
+        spent,
+        decided,
+        day,
+    )
     assigned = {one.candidate.order_id: one for one in choices}
     known = {one.customer_id: one for one in people}
     messages, held = [], []
@@ -107,32 +117,39 @@ def act_on_day(
         decisions += [_decision(held_row(one, day, basis)) for one in back]
     new = store.record(messages, decisions)
     relay(lake, store)
-    tracked = [_tracked(one, source, decided, zone.key) for one in stops.itertuples()]
+    tracked = [_tracked(one, source, decided, zone.key, lockers.get(one.order_id)) for one in stops.itertuples()]
     return Evening(day, decided, choices, messages, held, new, tracked)
 
 
 def _stops(lake: Lake, source: str, day: date) -> pd.DataFrame:
     return lake.query(
         """
-        with newest as (
-            select * from raw.orders where source = ? and service_date = ?
+        with versions as (
+            select * from raw.orders where source = ?
+                and order_id in (select order_id from plan.plan_stops where source = ? and service_date = ?)
             qualify row_number() over (partition by order_id order by ingest_time desc, file_id desc) = 1
+        ), newest as (
+            select * from versions where service_date = ? and not retracted
         )
         select stops.order_id, newest.customer_id, stops.service_start, stops.window_start, stops.window_end,
             coalesce(stops.eta_p10, stops.arrival) as low, coalesce(stops.eta_p90, stops.departure) as high,
-            stops.p_failed, stops.as_of, coalesce(newest.required_certifications, '') as needs
+            stops.p_failed, stops.as_of, coalesce(newest.required_certifications, '') as needs,
+            newest.lat, newest.lon, newest.ingest_time > stops.as_of as answered_since,
+            coalesce(cast(newest.attributes as varchar), '{}') as attributes
         from plan.plan_stops as stops join newest using (order_id)
         where stops.source = ? and stops.service_date = ? order by stops.order_id
         """,
-        [source, day, source, day],
+        [source, source, day, day, source, day],
     )
 
 
-def _candidate(stop: Any, source: str) -> Candidate:
-    allowed = dict.fromkeys(ASKED, 0)
+def _candidate(stop: Any, source: str, locker: bool) -> Candidate:
+    allowed = {one: 0 for one in ASKED if locker or one is not Action.DIVERT_LOCKER}
     if HANDED_OVER & set(stop.needs.split("+")):
         allowed = {one: 0 for one in allowed if one not in (Action.DIVERT_LOCKER, Action.SAFE_PLACE)}
     risk = 0.0 if pd.isna(stop.p_failed) else float(stop.p_failed)
+    if stop.answered_since:  # the plan does not know of it yet
+        risk *= remaining(json.loads(stop.attributes))
     rates = CostRates()
     return Candidate(
         source, stop.order_id, "failed", risk, rates.failed_delivery_minor, allowed, stop.service_start.to_pydatetime()
@@ -156,12 +173,12 @@ def _sighting(stop: Any, source: str, decided: datetime, ask: bool) -> Sighting:
     )
 
 
-def _tracked(stop: Any, source: str, decided: datetime, timezone: str) -> Tracked:
+def _tracked(stop: Any, source: str, decided: datetime, timezone: str, locker: Locker | None) -> Tracked:
     seen = _sighting(stop, source, decided, False)
     needs = frozenset(one for one in stop.needs.split("+") if one)
     return Tracked(
         source, stop.order_id, promise=seen.promise, interval=seen.interval, needs=needs, timezone=timezone,
-        updated_at=decided,
+        updated_at=decided, locker=locker,
     )  # fmt: skip
 
 

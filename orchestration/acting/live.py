@@ -20,8 +20,9 @@ from domain.errors import InputError
 from operations.answers import Tracked
 from operations.communication import Held, Preferences, Rules, Sighting, Told, compose, decide
 from operations.outbox import Message
-from operations.watch import TimeModel, pace, project
+from operations.watch import TimeModel, pace, pace_spread, project
 from orchestration.acting.evening import held_row, notification_row, preferences
+from orchestration.acting.lockers import nearest_lockers
 from orchestration.acting.relay import relay
 from orchestration.lake import Lake
 from orchestration.messaging.people import Person
@@ -101,7 +102,12 @@ def watch_day(
     messages = [compose(notice, who, rules) for notice, who in fold.notices]
     new = store.record(messages, decisions)
     relay(lake, store)
-    tracked = [fold.page(stop, zone.key, now) for own in routes.values() for stop in own]
+    lockers = nearest_lockers(lake, source, day, stops)
+    tracked = [
+        replace(fold.page(stop, zone.key, now), locker=lockers.get(stop["order_id"]))
+        for own in routes.values()
+        for stop in own
+    ]
     return Watched(messages, list(fold.held.values()), new, tracked)
 
 
@@ -139,7 +145,7 @@ class _Fold:
         if route_id not in self.started or not open_stops:
             return
         set_out = any(one["event_type"] == EventType.ROUTE_STARTED and one["route_id"] == route_id for one in fresh)
-        clock, speed = self._progress(route_id, stops)
+        clock, speed, worked_s = self._progress(route_id, stops)
         legs = np.array([float(one["leg_s"]) for one in open_stops])
         doors = np.array([max(1.0, (one["departure"] - one["service_start"]).total_seconds()) for one in open_stops])
         zero = clock.timestamp()
@@ -147,7 +153,8 @@ class _Fold:
         closes = np.array([_second(one["window_end"], zero, np.inf) for one in open_stops])
         planned = TimeModel(0.0, 1.0, 0.0, 1.0, DECLARED, DECLARED)
         seed = int(tick.timestamp()) % 2**31
-        ahead = project(planned, 0.0, legs, doors, opens, pace_now=speed, paths=PATHS, seed=seed)
+        spread = pace_spread(worked_s)
+        ahead = project(planned, 0.0, legs, doors, opens, pace_now=speed, spread=spread, paths=PATHS, seed=seed)
         # a stop that has not begun by now begins later than now
         ahead = replace(ahead, starts=np.maximum(ahead.starts, tick.timestamp() - zero))
         late, (low, high) = ahead.p_after(closes), ahead.quantiles([0.1, 0.9])
@@ -167,15 +174,15 @@ class _Fold:
                 )
             )
 
-    def _progress(self, route_id: str, stops: list[dict[str, Any]]) -> tuple[datetime, float]:
-        """When the van was last known to be free, and how its pace compares with the plan."""
+    def _progress(self, route_id: str, stops: list[dict[str, Any]]) -> tuple[datetime, float, float]:
+        """When the van was last known to be free, how its pace compares with the plan, seconds that were planned."""
         started = self.started[route_id]
         over = [(self.outcome[one["order_id"]][1], one) for one in stops if one["order_id"] in self.outcome]
         if not over:
-            return started, 1.0
+            return started, 1.0, 0.0
         clock, last = max(over, key=lambda row: row[0])
-        planned = (last["departure"] - last["starts_at"]).total_seconds()
-        return max(clock, started), pace((clock - started).total_seconds(), max(0.0, planned))
+        planned = max(0.0, (last["departure"] - last["starts_at"]).total_seconds())
+        return max(clock, started), pace((clock - started).total_seconds(), planned), planned
 
     def _sighting(self, stop: dict[str, Any], tick: datetime, **more: Any) -> Sighting:
         promise = None

@@ -16,7 +16,15 @@ from orchestration.cli.options import fivefold_command
     "fivefold outbox send delivers the messages.",
     example="fivefold act demo 2026-03-30\nfivefold outbox send",
 )
-def command(source: str, service_date: datetime, weekly_budget: int, holdout: float, seed: int, home: Path) -> Any:
+def command(
+    source: str,
+    service_date: datetime,
+    moment: datetime | None,
+    weekly_budget: int,
+    holdout: float,
+    seed: int,
+    home: Path,
+) -> Any:
     from operations.interventions import Policy
     from orchestration.acting.answers import answers_to_lake
     from orchestration.acting.evening import act_on_day
@@ -29,11 +37,16 @@ def command(source: str, service_date: datetime, weekly_budget: int, holdout: fl
     with Lake.open(home) as lake, open_office(home) as office:
         people = office.people.everyone(source)
         with AnswerStore(home) as answers:
-            answered = answers_to_lake(lake, answers, source, datetime.now(UTC))
+            answered = answers_to_lake(lake, answers, source, moment or datetime.now(UTC))
         evening = act_on_day(lake, office.store, people, source, service_date.date(), policy)
         with TrackingStore(home) as tracking:
             tracking.put(evening.tracked, evening.decided_at)
-        result = {**evening.summary(), "answers_taken_in": answered}
+        result = {
+            **evening.summary(),
+            "answers_taken_in": answered.events,
+            "orders_changed": answered.changed,
+            "answers_refused": dict(answered.refused),
+        }
 
     def show() -> None:
         for key, value in result.items():
@@ -48,4 +61,11 @@ command = click.argument("source")(command)
 command = click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")(command)
 command = click.option("--weekly-budget", default=280, show_default=True, help="Most orders treated a week.")(command)
 command = click.option("--holdout", default=0.1, show_default=True, help="Share left untreated at random.")(command)
+command = click.option(
+    "--at",
+    "moment",
+    type=click.DateTime(["%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]),
+    default=None,
+    help="Moment at which answers become known, with its offset (replays).  [default: now]",
+)(command)
 command = click.option("--seed", default=0, show_default=True, help="Seed of the holdout.")(command)

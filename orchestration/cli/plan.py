@@ -15,7 +15,7 @@ from orchestration.cli.options import fivefold_command
     "Plan one service date of SOURCE for all its fleets, verify and publish it.",
     example="fivefold plan bosnia 2024-01-08 --seconds 20",
 )
-def command(source: str, service_date: datetime, seconds: float, seed: int, home: Path) -> Any:
+def command(source: str, service_date: datetime, seconds: float, seed: int, as_of: datetime | None, home: Path) -> Any:
     from orchestration.lake import Lake
     from orchestration.planning import plan_day, publish
 
@@ -26,6 +26,7 @@ def command(source: str, service_date: datetime, seconds: float, seed: int, home
             service_date.date(),
             seconds=seconds,
             seed=seed,
+            as_of=as_of,
             progress=lambda line: click.echo(line, err=True),
         )
         publish(lake, planned)
@@ -43,6 +44,12 @@ def command(source: str, service_date: datetime, seconds: float, seed: int, home
 
 command = click.argument("source")(command)
 command = click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")(command)
+command = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]),
+    default=None,
+    help="Plan with what was known then, with its offset; later answers and orders come in.  [default: the cut-off]",
+)(command)
 command = click.option("--seed", default=0, show_default=True, help="Seed of the search.")(command)
 command = click.option(
     "--seconds",

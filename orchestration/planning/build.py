@@ -15,10 +15,11 @@ import pandas as pd
 from domain.codes import ControlMode, TariffComponent
 from domain.errors import InputError
 from orchestration.planning.inputs import DayInputs
+from orchestration.planning.risk import LATE_COST_MINOR, at_risk_of_lateness, lateness_rules, risk_of_failure
 from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window
 from solvers.families.rows import rule_from_row
 from solvers.plan import Unserved
-from solvers.problem import LARGEST, UNLIMITED, Rule
+from solvers.problem import LARGEST, UNLIMITED, Attribute, Rule
 from solvers.travel import fit_travel, osrm_matrices
 
 FAILURE_COST_MINOR = 1_720
@@ -75,13 +76,15 @@ def build_problem(day: DayInputs) -> PlanningProblem:
     midnight = pd.Timestamp(datetime.combine(day.service_date, time(), day.timezone))
     depots = day.depots.sort_values("depot_id", ignore_index=True)
     travel = _travel(day, depots)
+    late_cost = _setting("FIVEFOLD_LATE_COST", LATE_COST_MINOR)
+    at_risk = at_risk_of_lateness(day)
     return PlanningProblem(
         depots=tuple(Depot(str(one), row) for row, one in enumerate(depots["depot_id"])),
-        orders=_orders(day, midnight, first_location=len(depots)),
+        orders=_orders(day, midnight, len(depots), at_risk),
         vehicles=_vehicles(day, midnight),
         travel=travel,
         currency=str(day.tariffs["currency"].iloc[0]) if len(day.tariffs) else "EUR",
-        rules=_rules(day),
+        rules=(*_rules(day), *lateness_rules(at_risk, late_cost)),
     )
 
 
@@ -149,9 +152,11 @@ def _seconds(moment: Any, midnight: pd.Timestamp) -> int:
     return int((pd.Timestamp(moment) - midnight).total_seconds())
 
 
-def _orders(day: DayInputs, midnight: pd.Timestamp, first_location: int) -> tuple[Order, ...]:
+def _orders(
+    day: DayInputs, midnight: pd.Timestamp, first_location: int, at_risk: dict[str, dict[str, Attribute]]
+) -> tuple[Order, ...]:
     banned = _bans(day.constraints)
-    failed = day.predictions[day.predictions["task"] == "failed"].set_index("order_id")["probability"].to_dict()
+    failed = risk_of_failure(day)
     failure_cost = _setting("FIVEFOLD_FAILURE_COST", FAILURE_COST_MINOR)
     penalty = _setting("FIVEFOLD_UNSERVED_PENALTY", UNSERVED_PENALTY_MINOR)
     orders = []
@@ -175,7 +180,8 @@ def _orders(day: DayInputs, midnight: pd.Timestamp, first_location: int) -> tupl
                 banned_vehicles=banned.get(("order", row.order_id), frozenset())
                 | banned.get(("customer", row.customer_id), frozenset()),
                 penalty_minor=penalty,
-                failure_cost_minor=_failure_costs(row, float(failed.get(row.order_id, 0.0)), failure_cost, day),
+                failure_cost_minor=_failure_costs(row, failed.get(str(row.order_id), 0.0), failure_cost, day),
+                attributes=at_risk.get(str(row.order_id), {}),
             )
         )
     return tuple(orders)

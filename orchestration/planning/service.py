@@ -16,6 +16,7 @@ from domain.errors import PlanningError
 from orchestration.lake import Lake
 from orchestration.planning.build import build_problem, plannable
 from orchestration.planning.inputs import DayInputs, day_inputs
+from orchestration.planning.risk import risk_of_failure
 from solvers import Plan, PlanningProblem, Route, SolveSettings, Unserved, Violation, plan, verify
 from solvers.conflicts import with_conflicts
 
@@ -330,9 +331,9 @@ def _with_beliefs(stops: pd.DataFrame, day: DayInputs) -> pd.DataFrame:
     for name in ("lat", "lon", "window_start", "window_end"):
         stops[name] = stops["order_id"].map(orders[name])
     beliefs = day.predictions
-    for task, column in (("failed", "p_failed"), ("late", "p_late")):
-        known = beliefs[beliefs["task"] == task].set_index("order_id")["probability"]
-        stops[column] = stops["order_id"].map(known).astype(float)
+    stops["p_failed"] = stops["order_id"].map(risk_of_failure(day)).astype(float)
+    late = beliefs[beliefs["task"] == "late"].set_index("order_id")["probability"]
+    stops["p_late"] = stops["order_id"].map(late).astype(float)
     eta = beliefs[beliefs["task"] == "eta"].set_index("order_id")
     for quantile in ("p10", "p50", "p90"):
         error_s = pd.to_numeric(stops["order_id"].map(eta[f"{quantile}_s"]), errors="coerce")

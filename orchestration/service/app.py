@@ -168,7 +168,7 @@ def create_app(
             language,
             own["answer_title"],
             facts=view.facts(order, answered, language) if order else (),
-            forms=view.forms(offered, order.timezone, language) if order else (),
+            forms=view.forms(offered, order, language) if order else (),
             action=f"/answer/{token}",
             basis=answered.answer_id if answered else "",
             check=desk.check(token),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from operations.answers import Tracked
+from operations.answers import Locker, Tracked
 from orchestration.messaging.sqlite import SqliteStore
 from orchestration.messaging.store import from_us, to_us
 
@@ -38,6 +39,7 @@ class TrackingStore(SqliteStore):
                     "stops_before": one.stops_before,
                     "courier_m": one.courier_m,
                     "timezone": one.timezone,
+                    "locker": None if one.locker is None else asdict(one.locker),
                 }
                 database.execute(
                     "insert into tracked values (?, ?, ?, ?, ?) on conflict (source, order_id) do update set "
@@ -64,6 +66,7 @@ class TrackingStore(SqliteStore):
             content["courier_m"],
             content["timezone"],
             from_us(row["updated_at"]),
+            Locker(**content["locker"]) if content.get("locker") else None,
         )
 
 

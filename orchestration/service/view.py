@@ -13,7 +13,7 @@ import yaml
 from babel.dates import format_date, format_time
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from operations.answers import AnswerAction, Offer, Tracked, shows_courier
+from operations.answers import AnswerAction, Offer, Tracked, shows_courier, window_of
 from operations.communication.templates import catalogue
 from orchestration.messaging.answers import Answer
 
@@ -85,7 +85,7 @@ def progress(order: Tracked, language: str) -> list[tuple[str, str]]:
     return [(own[one], "done" if n < at else "now" if n == at else "later") for n, one in enumerate(STEPS)]
 
 
-def forms(offered: list[Offer], timezone: str, language: str) -> list[dict[str, Any]]:
+def forms(offered: list[Offer], order: Tracked, language: str) -> list[dict[str, Any]]:
     """One form an action."""
     own, found = words(language), []
     for action in AnswerAction:
@@ -99,12 +99,18 @@ def forms(offered: list[Offer], timezone: str, language: str) -> list[dict[str, 
                 "button": own[f"{action}_button"],
                 "legend": own.get(f"{action}_legend", ""),
                 "note": own["safe_place_note"] if action is AnswerAction.SAFE_PLACE else "",
-                "choices": [
-                    (one.choice, between(one.window, timezone, language) if one.window else "") for one in mine
-                ],
+                "choices": [(one.choice, _label(one, order, language)) for one in mine],
             }
         )
     return found
+
+
+def _label(offer: Offer, order: Tracked, language: str) -> str:
+    if offer.window:
+        return between(offer.window, order.timezone, language)
+    if offer.action is AnswerAction.LOCKER and order.locker:
+        return words(language)["locker_label"].format(name=order.locker.name, metres=max(50, order.locker.metres))
+    return ""
 
 
 def between(span: tuple[datetime, datetime], timezone: str, language: str) -> str:
@@ -120,7 +126,7 @@ def between(span: tuple[datetime, datetime], timezone: str, language: str) -> st
 def _chosen(answer: Answer, order: Tracked, language: str) -> str:
     own = words(language)
     if answer.action == AnswerAction.RESCHEDULE:
-        zone = ZoneInfo(order.timezone)
-        low = datetime.strptime(answer.choice[:11], "%Y%m%dT%H").replace(tzinfo=zone)
-        return between((low, low.replace(hour=int(answer.choice[12:]))), order.timezone, language)
+        return between(window_of(answer.choice, order.timezone), order.timezone, language)
+    if answer.action == AnswerAction.LOCKER and order.locker and answer.choice == order.locker.locker_id:
+        return f"{own[answer.action]}: {order.locker.name}"
     return f"{own[answer.action]}: {answer.note}" if answer.note else own[answer.action]

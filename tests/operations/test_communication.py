@@ -89,12 +89,25 @@ def test_an_interval_that_moves_is_told_again_with_the_new_one():
 
 
 def test_hysteresis_a_risk_that_flickers_is_told_once():
-    flicker = [late(5 * n, 0.75 if n % 2 else 0.5) for n in range(9)]
+    flicker = [late(5 * n, 0.95 if n % 2 else 0.5) for n in range(9)]
     _, notices, _ = fold(flicker)
     assert [one.trigger for one in notices] == [Trigger.LATE_RISK]
     gone_and_back = [late(0, 0.9), late(30, 0.1), late(60, 0.9)]
     _, notices, _ = fold(gone_and_back)
     assert [(one.trigger, one.version) for one in notices] == [(Trigger.LATE_RISK, 1), (Trigger.LATE_RISK, 2)]
+
+
+def test_a_delay_that_is_not_sure_is_told_when_waiting_would_be_too_late():
+    risky = replace(late(0, 0.7), interval=minutes(200, 300))
+    ends = risky.promise[1]
+    early = replace(risky, at=ends - timedelta(minutes=60))
+    last = replace(risky, at=ends - timedelta(minutes=44))
+    assert decide(Told(), early, JANE, RULES)[1] is None
+    told, notice, _ = decide(Told(), last, JANE, RULES)
+    assert notice is not None
+    assert notice.trigger is Trigger.LATE_RISK
+    assert decide(told, replace(last, at=ends - timedelta(minutes=34)), JANE, RULES)[1] is None
+    assert decide(Told(), replace(last, p_late=0.5), JANE, RULES)[1] is None
 
 
 def test_cool_down_holds_back_what_is_not_urgent_and_says_so():
@@ -321,7 +334,7 @@ def test_an_unknown_language_is_english_and_a_region_is_its_language(language):
     assert message.language == ("de" if language[:2].lower() == "de" else "en")
 
 
-@pytest.mark.parametrize("changes", [{"late_on": 0.2}, {"early_off": 0.9}, {"budget": -1}])
+@pytest.mark.parametrize("changes", [{"late_on": 0.2}, {"late_last_on": 0.95}, {"early_off": 0.9}, {"budget": -1}])
 def test_impossible_rules_are_refused(changes):
     with pytest.raises(InputError, match="communication rules"):
         Rules(**changes)

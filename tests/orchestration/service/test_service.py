@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
-from operations.answers import AnswerError, Tracked, check_answer, offers
+from operations.answers import AnswerError, Locker, Tracked, check_answer, offers
 from operations.links import Claims, Purpose, sign_link
 from orchestration.messaging.answers import AnswerStore
 from orchestration.messaging.people import PeopleStore, Person
@@ -31,6 +31,7 @@ ORDER = Tracked(
     promise=(NOW + timedelta(hours=4), NOW + timedelta(hours=6)),
     interval=(NOW + timedelta(hours=5), NOW + timedelta(hours=5, minutes=40)),
     timezone="Europe/Amsterdam",
+    locker=Locker("locker-3", "Station", 420),
 )
 
 
@@ -74,7 +75,7 @@ def answers(home):
 
 @pytest.mark.parametrize(
     ("action", "choice", "note"),
-    [("confirm", "yes", ""), ("locker", "nearest", ""), ("safe_place", "note", " in the\nshed "),
+    [("confirm", "yes", ""), ("locker", "locker-3", ""), ("safe_place", "note", " in the\nshed "),
      ("reschedule", "20260331T09-13", "")],
 )  # fmt: skip
 def test_an_answer_is_written_shown_and_nothing_else_changes(home, action, choice, note):
@@ -144,11 +145,11 @@ def test_of_two_answers_at_once_the_first_holds_and_the_second_is_told(home):
     web, link = client(home), token(home)
     page = web.get(f"/answer/{link}").text
     assert send(web, link, "confirm", "yes", page=page).status_code == 303
-    second = send(web, link, "locker", "nearest", page=page)
+    second = send(web, link, "locker", "locker-3", page=page)
     assert second.status_code == 409
     assert "in the meantime" in second.text
     assert [one.action for one in answers(home)] == ["confirm"]
-    assert send(web, link, "locker", "nearest").status_code == 303, "having seen it, one may change it"
+    assert send(web, link, "locker", "locker-3").status_code == 303, "having seen it, one may change it"
     assert [one.action for one in answers(home)] == ["confirm", "locker"]
 
 
@@ -166,7 +167,7 @@ def test_many_at_once_leave_one_answer(home):
     def answer(action, choice):
         statuses.append(send(client(home), link, action, choice, page=page).status_code)
 
-    threads = [threading.Thread(target=answer, args=one) for one in [("confirm", "yes"), ("locker", "nearest")] * 3]
+    threads = [threading.Thread(target=answer, args=one) for one in [("confirm", "yes"), ("locker", "locker-3")] * 3]
     for one in threads:
         one.start()
     for one in threads:
@@ -184,6 +185,7 @@ def test_many_at_once_leave_one_answer(home):
         ("safe_place", "note", "   ", "few words"),
         ("safe_place", "note", "x" * 201, "few words"),
         ("explode", "yes", "", "no longer on offer"),
+        ("locker", "locker-9", "", "no longer on offer"),  # not the one that was offered
     ],
 )
 def test_what_is_not_on_offer_is_refused_with_a_reason(home, action, choice, note, why):
@@ -210,6 +212,15 @@ def test_against_the_law_nothing_is_offered_and_nothing_taken(home):
     done = send(web, link, "safe_place", "note", "in the shed", page=page)
     assert done.status_code == 422
     assert "The law wants" in done.text
+
+
+def test_a_locker_is_offered_by_name_only_where_one_is_near(home):
+    web, link = client(home), token(home)
+    assert "Station, about 420 m from your door" in web.get(f"/answer/{link}").text
+    assert send(web, link, "locker", "locker-3").status_code == 303
+    assert "a locker: Station" in web.get(f"/answer/{link}").text
+    put(home, replace(ORDER, locker=None))
+    assert "locker-3" not in web.get(f"/answer/{link}").text
 
 
 @pytest.mark.parametrize("changes", [{"status": "delivered"}, {"status": "on_the_way", "stops_before": 0}])
