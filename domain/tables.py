@@ -684,6 +684,13 @@ INTERVENTIONS = Table(
         _amount("threshold_minor", "Least net value that the week's budget bore"),
         Column("why", TEXT, "Reason in words", True),
         Column("alternatives", JSON, "Actions considered with their net values, best first"),
+        Column("arguments", JSON, "What the action needs, and what it replaced, so that it can be undone"),
+        Column(
+            "state",
+            TEXT,
+            "asked, to_do, waiting (for who must agree), in_force, refused, undone, held or none",
+            allowed=("asked", "to_do", "waiting", "in_force", "refused", "undone", "held", "none"),
+        ),
         Column("model_version", TEXT, "Model the risk is from"),
         *BASIS,
     ),

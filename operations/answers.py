@@ -26,6 +26,11 @@ class AnswerAction(StrEnum):
     RESCHEDULE = "reschedule"
     SAFE_PLACE = "safe_place"
     LOCKER = "locker"
+    NOTE = "note"
+
+
+IN_WORDS = frozenset({AnswerAction.SAFE_PLACE, AnswerAction.NOTE})
+"""Answers that are nothing without words; the words stay with the personal data."""
 
 
 class AnswerError(InputError):
@@ -95,7 +100,7 @@ def offers(order: Tracked, now: datetime) -> list[Offer]:
         return []
     found = []
     if order.status == "planned":
-        found.append(Offer(AnswerAction.CONFIRM, "yes"))
+        found += [Offer(AnswerAction.CONFIRM, "yes"), Offer(AnswerAction.NOTE, "note")]
     if not order.needs & HANDED_OVER:
         found.append(Offer(AnswerAction.SAFE_PLACE, "note"))
         if order.locker is not None:
@@ -127,11 +132,11 @@ def check_answer(order: Tracked, action: str, choice: str, note: str, now: datet
         raise AnswerError("closed", "nothing can be chosen any more")
     for one in found:
         if one.action == action and one.choice == choice:
-            if one.action is AnswerAction.SAFE_PLACE and not words:
-                raise AnswerError("note", "a safe place needs words that tell where it is")
+            if one.action in IN_WORDS and not words:
+                raise AnswerError("note", "this needs a few words")
             if len(words) > LONGEST_NOTE:
                 raise AnswerError("note", f"a note may have {LONGEST_NOTE} characters")
-            return one, words if one.action is AnswerAction.SAFE_PLACE else ""
+            return one, words if one.action in IN_WORDS else ""
     if action in (AnswerAction.SAFE_PLACE, AnswerAction.LOCKER) and order.needs & HANDED_OVER:
         raise AnswerError("law", "the law wants these goods handed to a person")
     raise AnswerError("gone", "this is not on offer (any more)")
@@ -184,17 +189,19 @@ def change_of(action: str, choice: str, timezone: str) -> Change:
         return Change(attributes={"destination": SAFE_PLACE})
     if action == AnswerAction.CONFIRM:
         return Change(attributes={"confirmed": True})
+    if action == AnswerAction.NOTE:
+        return Change(attributes={"noted": True})
     raise AnswerError("gone", f"there is no answer {action[:40]!r}")
 
 
-REMAINING: Mapping[str, float] = {"confirmed": 0.4, SAFE_PLACE: 0.22, LOCKER: 0.05}
+REMAINING: Mapping[str, float] = {"confirmed": 0.4, "noted": 0.8, SAFE_PLACE: 0.22, LOCKER: 0.05}
 """Share of the risk of failure that is left once a customer answered so. Declared: with a safe place or a locker nobody
 has to be there (78 % of failed first attempts in Changshu are absences; what is left is address, access and damage)."""
 
 
 def remaining(attributes: Mapping[str, Any]) -> float:
     """Share of an order's risk of failure that is left after its customer's answer, 1 without one."""
-    found = [REMAINING["confirmed"]] if attributes.get("confirmed") is True else []
+    found = [REMAINING[name] for name in ("confirmed", "noted") if attributes.get(name) is True]
     if (destination := attributes.get("destination")) in REMAINING:
         found.append(REMAINING[str(destination)])
     return min(found, default=1.0)
@@ -205,6 +212,7 @@ EVENTS = {
     AnswerAction.SAFE_PLACE: "order_changed",
     AnswerAction.LOCKER: "order_changed",
     AnswerAction.RESCHEDULE: "rescheduled",
+    AnswerAction.NOTE: "order_changed",
 }
 """Delivery event that an answer is."""
 NEAR_STOPS, NEAR_M = 3, 3_000

@@ -1,8 +1,8 @@
 """What could be done about one late order of a plan, with what each change costs and how far it brings the risk down.
 
 Every change is a sequence of the plan that the exact evaluator accepts, so that no rule of authority law (nor any other
-hard one) is broken. The chance of being late after it follows from the predicted one: the arrival's error is normal with
-the spread of the predicted quantiles, and the predicted chance says where in it the promise ends.
+hard one) is broken. The chance of being late after it follows from the predicted one: the arrival's error is normal
+with the spread of the predicted quantiles, and the predicted chance says where in it the promise ends.
 """
 
 from __future__ import annotations
@@ -214,17 +214,18 @@ class Rerouter:
         return Move(Action.ADD_SLACK, order_id, {}, SLACK_MINOR, 1 - after / before, {"slack_s": SLACK_S})
 
     def _defer(self, vehicle_id: str, order_id: str) -> Move | None:
-        """Its zone's stops of this route a day later: what is left gains time, and what is saved pays for some of it."""
+        """Its zone's stops of this route a day later: what is left gains time; the work is not saved, but moved."""
         zone, ids = self.zones.get(order_id), self.sequences[vehicle_id]
         gone = [one for one in ids if zone and self.zones.get(one) == zone]
         left = tuple(one for one in ids if one not in gone)
         if not gone:
             return None
-        weighed = self._weigh({vehicle_id: left}, order_id)
-        if weighed is None:
+        found = self._evaluate(vehicle_id, left)
+        if found is None:
             return None
-        avoided = sum(self.chance(one, self._begins[one]) for one in gone if one != order_id) * self.late_minor
-        delta = weighed[0] + DEFER_MINOR * len(gone) - round(avoided)
+        before = sum(self.chance(one, self._begins[one]) for one in ids if one != order_id)
+        after = sum(self.chance(one, begin) for one, begin in zip(left, found.timing.services, strict=True))
+        delta = DEFER_MINOR * len(gone) - round((before - after) * self.late_minor)
         return Move(
             Action.DEFER_ZONE, order_id, {vehicle_id: left}, delta, 1.0, {"zone_id": zone, "order_ids": gone, "days": 1}
         )

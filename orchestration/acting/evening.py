@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -21,14 +22,23 @@ from operations.interventions.book import HANDED_OVER
 from operations.interventions.policy import MEMORY, Spent, audit_row
 from operations.outbox import Message, message_key
 from orchestration.acting.lockers import nearest_lockers
+from orchestration.acting.moves import again_rows, late_rows, less, put_into_force, state_of
 from orchestration.acting.relay import relay
 from orchestration.lake import Lake
 from orchestration.messaging.people import Person
 from orchestration.messaging.store import DecisionRow, OutboxStore
 from orchestration.planning.inputs import depot_timezone, planning_cut_off
 
-ASKED = (Action.CONFIRM_AVAILABILITY, Action.OFFER_RESCHEDULE, Action.DIVERT_LOCKER, Action.SAFE_PLACE)
+ASKED = (
+    Action.CONFIRM_AVAILABILITY,
+    Action.OFFER_RESCHEDULE,
+    Action.DIVERT_LOCKER,
+    Action.SAFE_PLACE,
+    Action.FIX_ADDRESS,
+)
 """Actions that the evening's message offers; the customer's answer puts them into effect."""
+OFFERED = (*ASKED, Action.CALL_CUSTOMER)
+"""What is weighed against a failure; a call is a task for a person (fivefold interventions list --state to_do)."""
 INTERVENTIONS, NOTIFICATIONS = "operation.interventions", "operation.notifications"
 
 
@@ -43,6 +53,8 @@ class Evening:
     held: list[Held]
     new_messages: int
     tracked: list[Tracked]
+    other: list[dict[str, Any]] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Counts for people and checks."""
@@ -55,6 +67,9 @@ class Evening:
             "treated": int(assigned.get("treated", 0)),
             "holdout": int(assigned.get("holdout", 0)),
             "left": int(assigned.get("none", 0)),
+            "plan_and_promise": pd.Series([f"{one['action']} {one['state']}" for one in self.other], dtype=str)
+            .value_counts()
+            .to_dict(),
             "messages": len(self.messages),
             "new_messages": self.new_messages,
             "held_back": {str(reason): int(count) for reason, count in why.items()},
@@ -82,15 +97,21 @@ def act_on_day(
     stops = _stops(lake, source, day)
     if stops.empty:
         raise InputError(f"{source} has no plan of {day}; make one: fivefold plan {source} {day}")
-    decided = min(stops["as_of"].max().to_pydatetime(), planning_cut_off(day, zone).astimezone(stops["as_of"].dt.tz))
-    snapshot = lake.snapshot_id()
-    basis = {"as_of": decided, "lake_snapshot": snapshot}
+    decided = _decided(lake, source, day, stops, zone)
+    basis = {"as_of": decided, "lake_snapshot": lake.snapshot_id()}
     beliefs, spent = beliefs_at(lake, source, decided), _spent(lake, source, day)
+    # first what changes the plan, so that customers are told what will be
+    common = {"policy": policy, "beliefs": beliefs, "spent": spent, "decided": decided, "basis": basis}
+    store.record([], [*late_rows(lake, source, day, **common), *again_rows(lake, source, day, **common)])
+    relay(lake, store)
+    moved = put_into_force(lake, source, day, decided)
+    stops = _stops(lake, source, day)
     lockers = nearest_lockers(lake, source, day, stops)
+    troubled = _troubled(lake, source, decided)
     choices, _ = pick(
-        [_candidate(one, source, one.order_id in lockers) for one in stops.itertuples()],
+        [_candidate(one, source, one.order_id in lockers, one.customer_id in troubled) for one in stops.itertuples()],
         beliefs,
-        policy,
+        less(policy, _taken(lake, source, day)),
         spent,
         decided,
         day,
@@ -100,7 +121,9 @@ def act_on_day(
     messages, held = [], []
     decisions = []
     for one in choices:
-        row = audit_row(one, decided, day, **basis)
+        row = {**audit_row(one, decided, day, **basis), "state": state_of(one)}
+        if row["state"] == "to_do" and one.option is not None and one.option.action in ASKED:
+            row["state"] = "asked"
         if one.option is not None and one.option.action in ASKED:
             row["cost_minor"] = 0  # asking is a message, and the ledger has messages at their own price
         decisions.append(DecisionRow(INTERVENTIONS, row["intervention_id"], row))
@@ -118,7 +141,51 @@ def act_on_day(
     new = store.record(messages, decisions)
     relay(lake, store)
     tracked = [_tracked(one, source, decided, zone.key, lockers.get(one.order_id)) for one in stops.itertuples()]
-    return Evening(day, decided, choices, messages, held, new, tracked)
+    return Evening(day, decided, choices, messages, held, new, tracked, _other(lake, source, day), moved)
+
+
+def _decided(lake: Lake, source: str, day: date, stops: pd.DataFrame, zone: ZoneInfo) -> datetime:
+    """The evening's moment: the plan's, and the one before where the plan was changed since by what was decided."""
+    before = lake.query(
+        "select min(decided_at) as at from operation.interventions where source = ? and service_date = ?", [source, day]
+    )["at"].iloc[0]
+    if not pd.isna(before):
+        return pd.Timestamp(before).to_pydatetime()
+    return min(stops["as_of"].max().to_pydatetime(), planning_cut_off(day, zone).astimezone(stops["as_of"].dt.tz))
+
+
+def _taken(lake: Lake, source: str, day: date) -> int:
+    """Places of the week's budget that the decisions about plan and promises took today."""
+    rows = lake.query(
+        "select count(*) as n from operation.interventions where source = ? and service_date = ? "
+        "and assigned != 'none' and (task = 'late' or action = 'extra_attempt')",
+        [source, day],
+    )
+    return int(rows["n"].iloc[0])
+
+
+def _other(lake: Lake, source: str, day: date) -> list[dict[str, Any]]:
+    """What was decided about plan and promises, and where it stands."""
+    rows = lake.query(
+        "select intervention_id, order_id, task, action, assigned, state, why from operation.interventions "
+        "where source = ? and service_date = ? and (task = 'late' or action = 'extra_attempt') order by order_id, task",
+        [source, day],
+    )
+    return [{str(name): value for name, value in one.items()} for one in rows.to_dict("records")]
+
+
+def _troubled(lake: Lake, source: str, decided: datetime) -> set[str]:
+    """Customers at whose door an attempt failed for the address or the way in, as far as known."""
+    rows = lake.query(
+        """
+        select distinct orders.customer_id from raw.delivery_events as events
+        join raw.orders as orders using (source, order_id)
+        where events.source = ? and events.ingest_time <= ? and not events.retracted
+            and events.failure_reason in ('address_wrong', 'access_denied')
+        """,
+        [source, decided],
+    )
+    return set(rows["customer_id"].dropna())
 
 
 def _stops(lake: Lake, source: str, day: date) -> pd.DataFrame:
@@ -143,10 +210,13 @@ def _stops(lake: Lake, source: str, day: date) -> pd.DataFrame:
     )
 
 
-def _candidate(stop: Any, source: str, locker: bool) -> Candidate:
-    allowed = {one: 0 for one in ASKED if locker or one is not Action.DIVERT_LOCKER}
+def _candidate(stop: Any, source: str, locker: bool, troubled: bool) -> Candidate:
+    barred = set() if locker else {Action.DIVERT_LOCKER}
+    if not troubled:
+        barred.add(Action.FIX_ADDRESS)
     if HANDED_OVER & set(stop.needs.split("+")):
-        allowed = {one: 0 for one in allowed if one not in (Action.DIVERT_LOCKER, Action.SAFE_PLACE)}
+        barred |= {Action.DIVERT_LOCKER, Action.SAFE_PLACE}
+    allowed = {one: 0 for one in OFFERED if one not in barred}
     risk = 0.0 if pd.isna(stop.p_failed) else float(stop.p_failed)
     if stop.answered_since:  # the plan does not know of it yet
         risk *= remaining(json.loads(stop.attributes))
@@ -253,19 +323,29 @@ def beliefs_at(lake: Lake, source: str, decided: datetime) -> dict[Action, Effic
     """Posteriors from what was assigned before and had become known by ``decided``."""
     rows = lake.query(
         """
+        with events as (
+            select source, order_id, event_type, event_time from raw.delivery_events
+            where coalesce(attempt, 1) = 1 and not retracted and source = ? and ingest_time <= ?
+        ), promises as (
+            select order_id, window_end from raw.orders where source = ? and ingest_time <= ?
+            qualify row_number() over (partition by order_id order by ingest_time desc, file_id desc) = 1
+        ), outcomes as (
+            select order_id, 'failed' as task, bool_or(event_type = 'attempt_failed') as failed from events
+            where event_type in ('attempt_failed', 'delivered', 'partially_delivered', 'diverted') group by order_id
+            union all
+            select order_id, 'late' as task, min(event_time) > any_value(window_end) as failed
+            from events join promises using (order_id)
+            where event_type in ('service_started', 'attempt_failed', 'delivered', 'partially_delivered', 'diverted')
+                and window_end is not null group by order_id
+        )
         select interventions.action, interventions.assigned, count(*) as n,
             count(*) filter (where failed) as failures
-        from operation.interventions as interventions join (
-            select source, order_id, bool_or(event_type = 'attempt_failed') as failed
-            from raw.delivery_events
-            where event_type in ('attempt_failed', 'delivered', 'partially_delivered', 'diverted')
-                and coalesce(attempt, 1) = 1 and not retracted and source = ? and ingest_time <= ?
-            group by source, order_id
-        ) as outcomes using (source, order_id)
-        where assigned in ('treated', 'holdout') and task = 'failed' and decided_at < ?
+        from operation.interventions as interventions join outcomes using (order_id, task)
+        where source = ? and assigned in ('treated', 'holdout') and decided_at < ?
+            and action <> 'extra_attempt' and coalesce(state, 'asked') in ('asked', 'to_do', 'in_force', 'held')
         group by all
         """,
-        [source, decided, decided],
+        [source, decided, source, decided, source, decided],
     )
     beliefs: dict[Action, Efficacy] = {}
     for one in rows.itertuples():

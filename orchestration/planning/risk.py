@@ -45,10 +45,11 @@ def at_risk_of_lateness(day: DayInputs) -> dict[str, dict[str, Attribute]]:
     promised = set(day.orders.loc[day.orders["window_end"].notna(), "order_id"])
     names = [name for name, p in late.items() if p >= RISKY and name in promised]
     eta = beliefs[beliefs["task"] == "eta"].set_index("order_id")
-    return {str(name): {"eta_spread_s": _spread_s(eta, name)} for name in names}
+    return {str(name): {"eta_spread_s": spread_s(eta, name)} for name in names}
 
 
-def _spread_s(eta: pd.DataFrame, order_id: Any) -> int:
+def spread_s(eta: pd.DataFrame, order_id: Any) -> int:
+    """Standard deviation of an order's arrival, from the predicted quantiles (``eta``: one row an order id)."""
     if order_id not in eta.index:
         return USUAL_S
     low, high = eta.loc[order_id, "p10_s"], eta.loc[order_id, "p90_s"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date, datetime
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,14 @@ import duckdb
 import pandas as pd
 
 from domain import tables
-from domain.errors import PlanningError
+from domain.errors import InputError, PlanningError
 from orchestration.lake import Lake
 from orchestration.planning.build import build_problem, plannable
 from orchestration.planning.inputs import DayInputs, day_inputs
 from orchestration.planning.risk import risk_of_failure
 from solvers import Plan, PlanningProblem, Route, SolveSettings, Unserved, Violation, plan, verify
 from solvers.conflicts import with_conflicts
+from solvers.planner import assemble
 
 PUBLISHED = (tables.PLANS, tables.ROUTES, tables.PLAN_STOPS, tables.UNSERVED_ORDERS, tables.PARAMETER_USES)
 STARVED_ENGINE, MORE_TIME = "insertion", 3
@@ -125,6 +128,46 @@ def plan_day(
     return PlannedDay(inputs, problem, outcome, violations, frames, metadata)
 
 
+def replanned(
+    lake: Lake,
+    source: str,
+    service_date: date,
+    sequences: Mapping[str, Sequence[str]],
+    as_of: datetime,
+    *,
+    widened: Mapping[str, datetime] | None = None,
+    without: Collection[str] = (),
+) -> PlannedDay:
+    """The date with routes that somebody decided (vehicle -> orders): timed, priced and verified, not searched.
+
+    ``widened``: promises that end later than the lake says yet; ``without``: orders that leave the date. Orders that
+    are not of the date any more are left out.
+
+    Raises:
+        InputError: a route cannot be driven as it is told.
+    """
+    inputs, left = plannable(day_inputs(lake, source, service_date, as_of))
+    if widened or without:
+        orders = inputs.orders[~inputs.orders["order_id"].isin(list(without))].reset_index(drop=True)
+        ends = orders["order_id"].map(dict(widened or {}))
+        orders["window_end"] = pd.to_datetime(ends, utc=True).fillna(pd.to_datetime(orders["window_end"], utc=True))
+        inputs = replace(inputs, orders=orders)
+    problem = build_problem(inputs)
+    known = {order.order_id for order in problem.orders}
+    kept = {name: [one for one in ids if one in known] for name, ids in sequences.items()}
+    try:
+        outcome = assemble(problem, kept, engine="decided", seed=0, solver_s=0.0, deadline=time.monotonic() + 1.0)
+    except AssertionError as error:
+        raise InputError(f"the plan of {service_date} cannot be changed so: {error}") from None
+    violations = verify(problem, outcome)
+    outcome = replace(
+        outcome,
+        unserved=(*outcome.unserved, *left),
+        penalty_minor=outcome.penalty_minor + sum(one.penalty_minor for one in left),
+    )
+    return PlannedDay(inputs, problem, outcome, violations, _frames(inputs, problem, outcome, not violations))
+
+
 def _search(problem: PlanningProblem, settings: SolveSettings, progress: Callable[[str], None] | None) -> Plan:
     """The plan; once more with more time where a busy machine gave the search no turn and orders are left."""
     first = plan(problem, settings, progress)
@@ -158,7 +201,7 @@ def publish(lake: Lake, planned: PlannedDay) -> int:
 
 
 def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: bool) -> dict[str, pd.DataFrame]:
-    midnight = pd.Timestamp(datetime.combine(day.service_date, time(), day.timezone))
+    midnight = pd.Timestamp(datetime.combine(day.service_date, clock_time(), day.timezone))
     basis = {
         "service_date": day.service_date,
         "source": day.source,

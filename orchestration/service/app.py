@@ -145,7 +145,14 @@ def create_app(
                 raise AnswerError("closed", "the order is not planned yet")
             offer, note = check_answer(order, form.get("action", ""), form.get("choice", ""), form.get("note", ""), now)
         except AnswerError as error:
-            return _answer_page(claims, order, language, token, UNPROCESSABLE, alert=own[error.code])
+            return _answer_page(
+                claims,
+                order,
+                language,
+                token,
+                UNPROCESSABLE,
+                alert=own["words_missing" if error.code == "note" else error.code],
+            )
         given = Answer(
             claims.source, claims.order_id, claims.customer_id, str(offer.action), offer.choice, note,
             form.get("basis", ""), now,

@@ -13,7 +13,7 @@ import yaml
 from babel.dates import format_date, format_time
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from operations.answers import AnswerAction, Offer, Tracked, shows_courier, window_of
+from operations.answers import IN_WORDS, AnswerAction, Offer, Tracked, shows_courier, window_of
 from operations.communication.templates import catalogue
 from orchestration.messaging.answers import Answer
 
@@ -98,7 +98,7 @@ def forms(offered: list[Offer], order: Tracked, language: str) -> list[dict[str,
                 "title": own[f"{action}_title"],
                 "button": own[f"{action}_button"],
                 "legend": own.get(f"{action}_legend", ""),
-                "note": own["safe_place_note"] if action is AnswerAction.SAFE_PLACE else "",
+                "note": own[f"{action}_note"] if action in IN_WORDS else "",
                 "choices": [(one.choice, _label(one, order, language)) for one in mine],
             }
         )

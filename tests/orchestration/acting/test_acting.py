@@ -146,7 +146,11 @@ def test_an_evening_decides_records_and_reaches_the_lake_once(home):
 def test_goods_for_grown_ups_are_offered_no_locker(home):
     act(home)
     row = query(home, "select alternatives from operation.interventions where order_id = 'o00'").iloc[0]
-    assert {one["action"] for one in json.loads(row["alternatives"])} == {"confirm_availability", "offer_reschedule"}
+    assert {one["action"] for one in json.loads(row["alternatives"])} == {
+        "confirm_availability",
+        "offer_reschedule",
+        "call_customer",
+    }
 
 
 def test_a_relay_that_dies_in_between_brings_every_row_once(home):

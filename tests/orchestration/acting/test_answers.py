@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
@@ -12,15 +13,19 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 
 from domain import tables
+from domain.errors import InputError
 from operations.answers import remaining
+from operations.interventions import CATALOGUE, Policy
 from operations.links import Claims, Purpose, sign_link
 from orchestration.acting.answers import answers_to_lake
 from orchestration.acting.evening import act_on_day
+from orchestration.acting.moves import approve, sequences, undo
 from orchestration.lake import Lake, LakeSettings
 from orchestration.messaging.answers import AnswerStore
 from orchestration.messaging.settings import link_secret
 from orchestration.messaging.store import OutboxStore
 from orchestration.planning import plan_day, publish
+from orchestration.planning.service import replanned
 from orchestration.service.app import create_app
 from orchestration.service.tracking import TrackingStore
 
@@ -41,31 +46,38 @@ def fill(lake: Lake) -> None:
     lake.append(tables.DEPOTS, pd.DataFrame([{**depot, **KNOWN}]))
     locker = {"locker_id": "L1", "name": "Station", "lat": 52.021, "lon": 4.9, "capacity_parcels": 1}
     lake.append(tables.LOCKERS, pd.DataFrame([{**locker, **KNOWN}]))
-    lake.append(
-        tables.FLEETS, pd.DataFrame([{"fleet_id": "own", "kind": "captive", "control_mode": "routed", **KNOWN}])
-    )
-    prices = {"per_km": 60, "per_hour": 2_000}
+    fleets = [("own", "captive", "routed"), ("other", "3pl", "routed"), ("gig", "gig", "tendered_order")]
+    names = ("fleet_id", "kind", "control_mode")
+    lake.append(tables.FLEETS, pd.DataFrame([{**dict(zip(names, one, strict=True)), **KNOWN} for one in fleets]))
+    prices = [
+        ("own", "per_km", 60),
+        ("own", "per_hour", 2_000),
+        ("other", "per_route", 8_000),
+        ("gig", "per_stop", 2_500),
+    ]
     rules = [
-        {"contract_id": "own", "rule_id": one, "fleet_id": "own", "component": one, "amount_minor": price,
+        {"contract_id": fleet, "rule_id": one, "fleet_id": fleet, "component": one, "amount_minor": price,
          "currency": "EUR", "valid_from": DAY - timedelta(days=60), **KNOWN}
-        for one, price in prices.items()
+        for fleet, one, price in prices
     ]  # fmt: skip
     lake.append(tables.TARIFF_RULES, pd.DataFrame(rules))
-    lake.append(tables.VEHICLES, pd.DataFrame([{"vehicle_id": "v1", "fleet_id": "own", "depot_id": "d1", **KNOWN}]))
-    certified = {"driver_id": "dr1", "certification": "age_check", "expires_at": at(9) + timedelta(days=90)}
-    lake.append(tables.CERTIFICATIONS, pd.DataFrame([{**certified, **KNOWN}]))
+    vans = {"v1": "own", "w1": "other", "g1": "gig"}
+    rows = [{"vehicle_id": name, "fleet_id": fleet, "depot_id": "d1", **KNOWN} for name, fleet in vans.items()]
+    lake.append(tables.VEHICLES, pd.DataFrame(rows))
+    certified = {"certification": "age_check", "expires_at": at(9) + timedelta(days=90), **KNOWN}
+    lake.append(tables.CERTIFICATIONS, pd.DataFrame([{"driver_id": f"d-{name}", **certified} for name in vans]))
     days = [DAY + timedelta(days=n) for n in range(3)]
     shifts = [
-        {"shift_id": f"s{one}", "service_date": one, "depot_id": "d1", "fleet_id": "own", "vehicle_id": "v1",
-         "driver_id": "dr1", "starts_at": at(8, one), "ends_at": at(20, one), **KNOWN}
-        for one in days
+        {"shift_id": f"{name}-{one}", "service_date": one, "depot_id": "d1", "fleet_id": fleet, "vehicle_id": name,
+         "driver_id": f"d-{name}", "starts_at": at(8, one), "ends_at": at(20, one), **KNOWN}
+        for one in days for name, fleet in vans.items()
     ]  # fmt: skip
     lake.append(tables.SHIFTS, pd.DataFrame(shifts))
     orders = [
         {
             "order_id": f"o{n}", "service_date": DAY, "kind": "delivery", "customer_id": f"c{n}", "depot_id": "d1",
-            "lat": 52.0 + n / 100, "lon": 4.9, "window_start": at(9), "window_end": at(18), "parcels": 1,
-            "required_certifications": "age_check" if n == 5 else None, **KNOWN,
+            "lat": 52.0 + n / 100, "lon": 4.9, "zone_id": f"z{n % 2}", "window_start": at(9), "window_end": at(18),
+            "parcels": 1, "required_certifications": "age_check" if n == 5 else None, **KNOWN,
         }
         for n in range(ORDERS)
     ]  # fmt: skip
@@ -82,7 +94,7 @@ def fill(lake: Lake) -> None:
         for n in range(1, 60)
     ]  # fmt: skip
     lake.append(tables.TRAVEL_OBSERVATIONS, pd.DataFrame(trips))
-    publish(lake, plan_day(lake, "demo", DAY, iterations=20, as_of=CUT_OFF))
+    publish(lake, replanned(lake, "demo", DAY, {"v1": [f"o{n}" for n in reversed(range(ORDERS))]}, CUT_OFF))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +133,7 @@ def take_in(home, now=EVENING + timedelta(minutes=5)):
 
 def planned(home, day: date, as_of: datetime):
     with Lake.open(home) as lake:
-        made = plan_day(lake, "demo", day, iterations=20, as_of=as_of)
+        made = plan_day(lake, "demo", day, iterations=5, as_of=as_of)
         assert made.verified
         return {v.order_id: (r, v) for r in made.plan.routes for v in r.visits}, made
 
@@ -153,6 +165,150 @@ def test_every_answer_changes_the_next_plan(home):
     risk = replanned.frames[tables.PLANS.qualified_name]["risk_minor"].iloc[0]
     assert risk == sum(round(0.5 * 1_720 * expected.get(name, 1.0)) for name in today)
     assert risk < made.frames[tables.PLANS.qualified_name]["risk_minor"].iloc[0]
+
+
+LATE = {"source": "demo", "service_date": DAY, "model_version": "m1", "as_of": CUT_OFF, "lake_snapshot": 1}
+
+
+def predict_late(lake, order: str, p: float, quantile_s: int = 1_800) -> None:
+    late = {**LATE, "task": "late", "order_id": order, "probability": p}
+    eta = {**LATE, "task": "eta", "order_id": order, "p10_s": -quantile_s, "p50_s": 0, "p90_s": quantile_s}
+    lake.append(tables.PREDICTIONS, pd.DataFrame([late, eta]))
+    publish(lake, replanned(lake, "demo", DAY, sequences(lake, "demo", DAY), CUT_OFF))
+
+
+def evening(home, policy=None, decide_for=DAY):
+    with Lake.open(home) as lake, OutboxStore(home / "outbox") as store:
+        return act_on_day(lake, store, [], "demo", decide_for, policy)
+
+
+def route(home) -> tuple[str, ...]:
+    with Lake.open(home) as lake:
+        return sequences(lake, "demo", DAY).get("v1", ())
+
+
+def decided(home, task="late") -> dict:
+    with Lake.open(home) as lake:
+        rows = lake.query("select * from operation.interventions where task = ? and state <> 'none'", [task])
+    return rows.iloc[0].to_dict()
+
+
+SURE = Policy(weekly_budget=280, holdout=0.0, explore=False)
+
+
+@pytest.fixture
+def fresh(filled, home):
+    """The same workspace before its evening."""
+    with Lake.open(home) as lake:
+        lake.replace(
+            tables.INTERVENTIONS, {"source": ["demo"]}, pd.DataFrame(columns=tables.INTERVENTIONS.column_names)
+        )
+    shutil.rmtree(home / "outbox")
+    return home
+
+
+def test_an_order_that_will_be_late_is_brought_forward_and_back_again(fresh):
+    last = route(fresh)[-1]
+    with Lake.open(fresh) as lake:
+        predict_late(lake, last, 0.6)
+    told = evening(fresh, SURE)
+    row = decided(fresh)
+    assert row["action"] in ("pull_forward", "resequence"), "it costs least and needs nobody's word"
+    assert (row["state"], row["order_id"]) == ("in_force", last)
+    considered = {one["action"] for one in json.loads(row["alternatives"])}
+    assert {"pull_forward", "resequence", "add_slack", "move_to_other_fleet", "tender_to_gig"} <= considered
+    assert {"split_route", "defer_zone"} <= considered
+    moved = route(fresh)
+    assert moved.index(last) < len(moved) - 1
+    assert sorted(moved) == sorted(f"o{n}" for n in range(ORDERS))
+    assert evening(fresh, SURE).summary() == {**told.summary(), "new_messages": 0}, "doing it again does nothing"
+    assert route(fresh) == moved
+    with Lake.open(fresh) as lake:
+        assert lake.query("select verified from plan.plans where service_date = ?", [DAY])["verified"].all()
+        undone = undo(lake, row["intervention_id"][:8], "anna", EVENING)
+    assert undone["state"] == "undone"
+    assert route(fresh)[-1] == last
+    evening(fresh, SURE)
+    assert route(fresh)[-1] == last, "what was taken back is not done again"
+
+
+@pytest.mark.parametrize(
+    ("action", "after"),
+    [
+        ("add_slack", lambda van, promise: promise == at(18) + timedelta(minutes=30)),
+        ("tender_to_gig", lambda van, promise: van == "g1"),
+        ("defer_zone", lambda van, promise: van is None),
+    ],
+)
+def test_what_needs_a_dispatcher_waits_takes_effect_and_can_be_taken_back(fresh, monkeypatch, action, after):
+    last = route(fresh)[-1]
+    with Lake.open(fresh) as lake:
+        predict_late(lake, last, 0.6)
+    dear = {one: replace(spec, cost_minor=10**6) for one, spec in CATALOGUE.items() if str(one) != action}
+    cheap = {one: replace(spec, cost_minor=-(10**6)) for one, spec in CATALOGUE.items() if str(one) == action}
+    monkeypatch.setattr("operations.interventions.policy.CATALOGUE", {**dear, **cheap})
+    before = route(fresh)
+    evening(fresh, SURE)
+    row = decided(fresh)
+    assert (row["action"], row["state"], route(fresh)) == (action, "waiting", before)
+    with Lake.open(fresh) as lake:
+        with pytest.raises(InputError, match="who agrees"):
+            approve(lake, row["intervention_id"], " ", EVENING)
+        assert approve(lake, row["intervention_id"], "anna", EVENING)["state"] == "in_force"
+        with pytest.raises(InputError, match="does not wait"):
+            approve(lake, row["intervention_id"], "anna", EVENING)
+        stop = lake.query(
+            "select routes.vehicle_id, stops.window_end from plan.plan_stops as stops join plan.routes as routes "
+            "using (plan_id, route_id) where stops.order_id = ? and stops.service_date = ?",
+            [last, DAY],
+        )
+        van = stop["vehicle_id"].iloc[0] if len(stop) else None
+        promise = stop["window_end"].iloc[0] if len(stop) else None
+        assert after(van, promise)
+        assert lake.query("select verified from plan.plans where service_date = ?", [DAY])["verified"].all()
+        undo(lake, row["intervention_id"], "anna", EVENING + timedelta(minutes=1))
+    assert route(fresh) == before
+    assert decided(fresh)["agreed_by"] == "anna"
+
+
+def test_a_decision_whose_route_was_changed_meanwhile_is_refused(fresh):
+    last = route(fresh)[-1]
+    with Lake.open(fresh) as lake:
+        predict_late(lake, last, 0.6)
+    evening(fresh, SURE)
+    row = decided(fresh)
+    with Lake.open(fresh) as lake:
+        undo(lake, row["intervention_id"], "anna", EVENING)
+        lake.replace(
+            tables.INTERVENTIONS,
+            {"intervention_id": [row["intervention_id"]]},
+            pd.DataFrame([{**row, "state": "waiting", "arguments": '{"before": {"v1": ["o1"]}, "after": {}}'}]),
+        )
+        assert "was changed since" in approve(lake, row["intervention_id"], "anna", EVENING)["state"]
+        with pytest.raises(InputError, match="no intervention begins"):
+            undo(lake, "nonsense", "anna", EVENING)
+
+
+def test_a_failed_order_that_nobody_took_up_is_tried_again_when_a_dispatcher_agrees(fresh):
+    tuesday = DAY + timedelta(days=1)
+    with Lake.open(fresh) as lake:
+        event = {"event_id": "f1", "event_type": "attempt_failed", "order_id": "o1", "attempt": 1, "service_date": DAY}
+        failed = {**event, "failure_reason": "recipient_absent", **KNOWN, "event_time": at(12), "ingest_time": at(12)}
+        lake.append(tables.DELIVERY_EVENTS, pd.DataFrame([failed]))
+        order = lake.query("select * from raw.orders where order_id = 'o2'").iloc[0].to_dict()
+        window = {"window_start": at(9, tuesday), "window_end": at(18, tuesday)}
+        other = {**order, "order_id": "n1", "service_date": tuesday, **window}
+        lake.append(tables.ORDERS, pd.DataFrame([other]))
+        publish(lake, replanned(lake, "demo", tuesday, {"v1": ["n1"]}, at(20)))
+    evening(fresh, SURE, tuesday)
+    with Lake.open(fresh) as lake:
+        row = lake.query("select * from operation.interventions where action = 'extra_attempt'").iloc[0]
+        assert (row["state"], row["order_id"]) == ("waiting", "o1")
+        approve(lake, row["intervention_id"], "anna", at(21, tuesday))
+        newest = lake.query(
+            "select service_date from raw.orders where order_id = 'o1' order by ingest_time desc limit 1"
+        )
+    assert pd.Timestamp(newest["service_date"].iloc[0]).date() == tuesday + timedelta(days=1)
 
 
 def test_what_was_known_before_the_answer_is_not_changed_by_it(home):
