@@ -183,12 +183,12 @@ def test_yesterdays_holdout_teaches_todays_efficacy(home):
             for one in assigned.itertuples()
         ]  # fmt: skip
         lake.append(tables.DELIVERY_EVENTS, pd.DataFrame(events))
-        from orchestration.acting.evening import _beliefs, _spent
+        from orchestration.acting.evening import _spent, beliefs_at
 
-        beliefs = _beliefs(lake, "demo", NOON + timedelta(days=1))
+        beliefs = beliefs_at(lake, "demo", NOON + timedelta(days=1))
         assert sum(one.held_failed for one in beliefs.values()) == (assigned["assigned"] == "holdout").sum()
         assert sum(one.treated for one in beliefs.values()) == (assigned["assigned"] == "treated").sum()
-        assert _beliefs(lake, "demo", NOON - timedelta(days=1)) == {}
+        assert beliefs_at(lake, "demo", NOON - timedelta(days=1)) == {}
         assert sum(_spent(lake, "demo", DAY + timedelta(days=1)).taken.values()) == len(assigned)
 
 
