@@ -528,7 +528,9 @@ PLANS = Table(
         SERVICE_DATE,
         _identifier("source", "Mapping"),
         _identifier("depot_id", "Depot"),
-        _amount("cost_minor", "Total by contract and penalty, minor units", True),
+        _amount(
+            "cost_minor", "Total by contract, penalty and soft rules (those with the first depot), minor units", True
+        ),
         Column("currency", TEXT, "ISO 4217", True),
         _amount("transport_minor", "Transport by contract", True),
         _amount("risk_minor", "Expected cost of failures and lateness", True),

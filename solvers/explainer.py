@@ -11,6 +11,9 @@ from solvers.evaluator import Evaluator, may_serve
 from solvers.plan import Plan, Route, Unserved
 from solvers.problem import Order, PlanningProblem, Vehicle
 
+OUT_OF_TIME = "out_of_time"
+"""The code of orders that more seconds might have served."""
+
 
 def sequences_of(plan: Plan) -> Sequences:
     """The sequences of a plan's routes."""
@@ -29,29 +32,41 @@ def _ids(route: Route) -> list[str]:
 
 
 def explain(
-    problem: PlanningProblem, plan: Plan, evaluator: Evaluator | None = None, deadline: float = float("inf")
+    problem: PlanningProblem,
+    plan: Plan,
+    evaluator: Evaluator | None = None,
+    deadline: float = float("inf"),
+    *,
+    starved: bool = False,
 ) -> tuple[Unserved, ...]:
     """The unserved orders of ``plan`` with their binding rule, each rule tried on all vehicles.
 
-    What is not examined by ``deadline`` (of ``time.monotonic``) is said to be left out by choice of the search.
+    ``starved``: the search had no time to change routes for what is left. Then full vehicles are no reason: the order
+    is said to have run out of time. What is not examined by ``deadline`` (of ``time.monotonic``) is said to be left out
+    by choice of the search, or to have run out of time.
     """
     if time.monotonic() >= deadline:
-        return tuple(_left_out(one) for one in plan.unserved)
+        return tuple(_left_out(one, starved) for one in plan.unserved)
     evaluator = evaluator or Evaluator(problem)
     state = State(evaluator)
     state.take_over(sequences_of(plan))
     return tuple(
-        _reason(state, evaluator.orders[one.order_id]) if time.monotonic() < deadline else _left_out(one)
+        _reason(state, evaluator.orders[one.order_id], starved)
+        if time.monotonic() < deadline
+        else _left_out(one, starved)
         for one in plan.unserved
     )
 
 
-def _left_out(one: Unserved) -> Unserved:
+def _left_out(one: Unserved, starved: bool) -> Unserved:
+    if starved:
+        words = "the search ran out of time before it could serve it, and before its rules could be examined"
+        return Unserved(one.order_id, OUT_OF_TIME, words, one.penalty_minor)
     words = f"leaving it costs {one.penalty_minor}; the search found no cheaper plan that serves it"
     return Unserved(one.order_id, "left_out", words, one.penalty_minor)
 
 
-def _reason(state: State, order: Order) -> Unserved:  # noqa: PLR0911 - one return a reason
+def _reason(state: State, order: Order, starved: bool = False) -> Unserved:  # noqa: PLR0911 - one return a reason
     evaluator = state.evaluator
 
     def because(code: str, words: str) -> Unserved:
@@ -82,6 +97,15 @@ def _reason(state: State, order: Order) -> Unserved:  # noqa: PLR0911 - one retu
     if order.pickup_of:
         return because("pair", f"its delivery {order.pickup_of} is not served")
     best = state.best_insertion(order)
+    if best is not None and best.delta <= order.penalty_minor:
+        words = f"there is a place for it for {best.delta} minor units: the search ran out of time before it was used"
+        return because(OUT_OF_TIME, words)
+    if best is None and starved:
+        return because(
+            OUT_OF_TIME,
+            f"no place is left on the routes of the {len(in_time)} vehicles that could serve it, and the search ran "
+            "out of time before it could change these routes: more seconds may serve it",
+        )
     if best is None:
         return because(
             "no_capacity",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from domain.errors import PlanningError
 from solvers.contradictions import contradictions
 from solvers.engines import RELOAD, Sequences, core, insertion
+from solvers.engines.nearest import nearest_plan
 from solvers.evaluator import Evaluation, Evaluator, route_of
 from solvers.explainer import explain
 from solvers.families import native
@@ -19,6 +20,10 @@ AFTER_S = 0.0002
 """Seconds an order that the time after the search takes."""
 REASONS_S = 0.7
 """How long after the search reasons are looked for."""
+FEW = 60
+"""Orders up to which insertion alone is quick."""
+ENOUGH = 20
+"""Changes of routes for each open order after which the search is said to have looked for a place."""
 Progress = Callable[[str], None]
 
 
@@ -66,7 +71,8 @@ def plan(
     for one in found:
         say(f"{one.severity}: {one}")
     evaluator = Evaluator(problem)
-    sequences, engine = _search(evaluator, settings, started, say, initial, cancel)
+    effort = insertion.Effort(all_tried=True, iterations=ENOUGH * len(problem.orders))
+    sequences, engine = _search(evaluator, settings, started, say, initial, cancel, effort)
     say(f"{len(problem.orders)} orders, {len(sequences)} routes by {engine}")
     return assemble(
         problem,
@@ -76,6 +82,7 @@ def plan(
         solver_s=time.monotonic() - started,
         evaluator=evaluator,
         deadline=started + settings.seconds + REASONS_S if settings.iterations is None else float("inf"),
+        effort=effort,
     )
 
 
@@ -97,6 +104,7 @@ def _search(
     say: Progress,
     initial: Sequences | None,
     cancel: Callable[[], bool] | None,
+    effort: insertion.Effort,
 ) -> tuple[Sequences, str]:
     """PyVRP most of the time, then mending and polishing by exact rules; insertion alone where PyVRP fails."""
     problem = evaluator.problem
@@ -121,6 +129,8 @@ def _search(
         )
     engine = "insertion" if found is None or problem.locks else "pyvrp"
     sequences = found or {}
+    if found is None and not problem.locks and len(problem.orders) > FEW:
+        sequences = nearest_plan(evaluator, started + settings.seconds)
     if not rich and found is not None and _complete(evaluator, sequences):
         return sequences, engine
     deadline = max(started + settings.seconds, time.monotonic() + min(0.5, 0.05 * settings.seconds))
@@ -129,8 +139,15 @@ def _search(
     if cancel is not None and cancel():
         deadline = time.monotonic()
     iterations = 1_000_000 if settings.iterations is None else max(10, settings.iterations // 10)
+    effort.iterations = 0
     mended = insertion.improve(
-        problem, sequences, seed=settings.seed, iterations=iterations, deadline=deadline, evaluator=evaluator
+        problem,
+        sequences,
+        seed=settings.seed,
+        iterations=iterations,
+        deadline=deadline,
+        evaluator=evaluator,
+        effort=effort,
     )
     return mended, engine
 
@@ -161,6 +178,7 @@ def assemble(
     evaluator: Evaluator | None = None,
     reasons: bool = True,
     deadline: float = float("inf"),
+    effort: insertion.Effort | None = None,
 ) -> Plan:
     """Exact times, prices and reasons for sequences; a sequence that breaks a rule is not accepted.
 
@@ -196,7 +214,10 @@ def assemble(
         solver_s=solver_s,
         rule_minor=plan_rules + sum(found.rule_minor for found in found_all),
     )
-    return replace(draft, unserved=explain(problem, draft, evaluator, deadline)) if reasons and left else draft
+    if not reasons or not left:
+        return draft
+    starved = effort is not None and (not effort.all_tried or effort.iterations < ENOUGH * len(left))
+    return replace(draft, unserved=explain(problem, draft, evaluator, deadline, starved=starved))
 
 
 def _penalty(problem: PlanningProblem, served: set[str]) -> int:

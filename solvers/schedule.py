@@ -16,7 +16,6 @@ from solvers.clock import arrival_s
 from solvers.plan import Break, Reload
 from solvers.problem import LARGEST, PICKUP, Order, PlanningProblem, Travel, Vehicle
 from solvers.rests import BreakPolicy, Rests
-from solvers.timed import arrive, best_start
 
 __all__ = ["BreakPolicy", "Drive", "Stops", "Timing", "fits", "timing"]
 
@@ -78,6 +77,9 @@ class Drive:
         if self.timed is None:
             return int(self.duration(here, there))
         if self.starts is not None:
+            # loading the compiler takes half a second: only for days that need it
+            from solvers.timed import arrive
+
             return int(arrive(self.starts, self.timed.by_start_s, here, there, leaving_s)) - leaving_s
         return arrival_s(self.timed, here, there, leaving_s) - leaving_s
 
@@ -129,6 +131,8 @@ def _later_by_time_of_day(drive: Drive, stops: Stops, found: Timing) -> int:
     if not simple or drive.starts is None:
         return max(0, found.start_s + found.services[0] - found.arrivals[0] - vehicle.start_s)
     ends = [] if drive.end is None else [drive.end]
+    from solvers.timed import best_start
+
     start = max(vehicle.start_s, _release(stops, 0))
     back = [vehicle.end_s] * len(ends)
     early = [start, *(order.windows[0].start_s if order.windows else 0 for order in real), *(0 for _ in ends)]

@@ -11,6 +11,13 @@ import click
 
 from orchestration.cli.options import fivefold_command
 
+LEAST_SHARE = 0.25
+"""Share of the limit that the search gets, however long the file took to read."""
+FREE_READ_S = 0.5
+"""Seconds of reading that the limit does not count."""
+AFTER_ORDER_S = 0.00015
+"""Seconds an order that proof and file take."""
+
 
 @fivefold_command(
     "Solve FILE and write its solution: a .sol file for VRPLIB, Solomon and Li and Lim, VROOM's JSON for VROOM's, "
@@ -39,7 +46,10 @@ def command(
     started = time.monotonic()
     instance = read(file, convention=convention)
     read_s = time.monotonic() - started
-    settings = SolveSettings(seconds=seconds, seed=seed, iterations=iterations, workers=workers)
+    # reading a large file, proving and writing its plan take their time out of the limit
+    size = len(instance.problem.orders)
+    search_s = max(LEAST_SHARE * seconds, seconds - max(0.0, read_s - FREE_READ_S) - AFTER_ORDER_S * size)
+    settings = SolveSettings(seconds=search_s, seed=seed, iterations=iterations, workers=workers)
     begun = time.monotonic()
 
     def say(line: str) -> None:

@@ -345,11 +345,13 @@ def _plan_row(
         orders[visit.order_id].expected_failure_minor(route.fleet_id) for route in routes for visit in route.visits
     )
     penalty = sum(one.penalty_minor for one in left)
+    first = problem.depots[0].depot_id
     return {
         **basis,
         "plan_id": plan_id,
         "depot_id": depot_id,
-        "cost_minor": transport + risk + penalty,
+        # prices of soft rules belong to the whole plan: they count with the first depot, so that plans add up
+        "cost_minor": transport + risk + penalty + (outcome.rule_minor if depot_id == first else 0),
         "currency": problem.currency,
         "transport_minor": transport,
         "risk_minor": risk,

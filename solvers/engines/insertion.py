@@ -5,11 +5,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from solvers.engines import Sequences
 from solvers.engines.state import State
 from solvers.evaluator import Evaluator
 from solvers.problem import Order, PlanningProblem
+
+
+@dataclass
+class Effort:
+    """How far a search came: whether every open order was tried, and how often routes were changed for them."""
+
+    all_tried: bool = False
+    iterations: int = 0
+
 
 INSERTION_GRACE_S = 0.5
 """How much longer the first insertion may take: an order inserted late is better than one left open."""
@@ -34,21 +44,24 @@ def improve(
     iterations: int,
     deadline: float,
     evaluator: Evaluator | None = None,
+    effort: Effort | None = None,
 ) -> Sequences:
     """Mend ``initial``, insert what is open, then ruin and recreate (Schrimpf et al. 2000, J. Comput. Phys. 159).
 
     Deterministic for ``seed`` and ``iterations`` while ``deadline`` (of ``time.monotonic``) is not reached. An order
-    stays out where serving it costs more than its penalty.
+    stays out where serving it costs more than its penalty. ``effort`` is told how far the search came.
     """
     state = State(evaluator or Evaluator(problem))
     state.take_over(initial)
-    state.insert_open(hardest_first(state.waiting()), deadline + INSERTION_GRACE_S)
+    effort = effort or Effort()
+    effort.all_tried = state.insert_open(hardest_first(state.waiting()), deadline + INSERTION_GRACE_S)
     state.drop_hard_excess()
     chance = random.Random(seed)
     best_cost = state.cost()
     for _ in range(iterations):
         if time.monotonic() > deadline:
             break
+        effort.iterations += 1
         state.begin()
         _ruin(state, chance)
         waiting = state.waiting()
@@ -56,7 +69,7 @@ def improve(
             chance.shuffle(waiting)
         else:
             waiting = hardest_first(waiting)
-        state.insert_open(waiting)
+        state.insert_open(waiting, deadline + INSERTION_GRACE_S)
         cost = state.cost()
         if cost < best_cost:
             best_cost = cost

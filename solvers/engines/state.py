@@ -292,17 +292,18 @@ class State:
 
     # --- insertion
 
-    def insert_open(self, sequence: Sequence[Order], deadline: float = float("inf")) -> None:
-        """Insert each order of ``sequence`` at its cheapest place, unless leaving it costs less.
+    def insert_open(self, sequence: Sequence[Order], deadline: float = float("inf")) -> bool:
+        """Insert each order of ``sequence`` at its cheapest place, unless leaving it costs less; were all tried?
 
-        What ``deadline`` (of ``time.monotonic``) comes before stays open.
+        What ``deadline`` (of ``time.monotonic``) comes before stays open; False is given then.
         """
         for order in sequence:
             if time.monotonic() > deadline:
-                return
+                return False
             best = self.best_insertion(order)
             if best is not None and best.delta <= self._worth(order):
                 self.set_tour(best.tour, best.stops, best.found)
+        return True
 
     def _worth(self, order: Order) -> int:
         return HARD if order.order_id in self.home else order.penalty_minor

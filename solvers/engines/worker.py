@@ -12,56 +12,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from solvers.engines import Sequences
-from solvers.problem import Order, PlanningProblem, Rule, Travel, Vehicle
+from solvers.engines.task import Answer, Task, solve
+from solvers.problem import PlanningProblem, Rule, Travel
 
-LEAST_S = 0.4
-"""Seconds of search that a task gets even where compiling took its time."""
-TRAIL = 10
-"""Earlier best plans that an answer brings along."""
+COMPILED_FROM = 250
+"""Orders from which the compiled engine is surely asked."""
 GRACE_S = 1.5
 """How much longer than its time a task may take before its process is killed."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
-
-    ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``). ``cpu``: ``seconds`` are
-    the process's own processor seconds.
-    """
-
-    seconds: float
-    seed: int
-    orders: tuple[str, ...] | None = None
-    vehicles: tuple[str, ...] | None = None
-    initial: Sequences | None = None
-    factor: float = 5.0
-    iterations: int | None = None
-    required: bool = True
-    cpu: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    """``sequences`` is None where nothing feasible, or nothing better than ``initial``, was found.
-
-    ``error``: what went wrong in the process, in one line. ``trail``: earlier best plans, whose routes may serve again.
-    """
-
-    sequences: Sequences | None
-    cost: float
-    error: str = ""
-    trail: tuple[Sequences, ...] = ()
 
 
 class SharedProblem:
@@ -72,6 +37,9 @@ class SharedProblem:
         self.own = replace(problem, rules=pair_rules(problem.rules), locks=())
         if self.forks:
             import pyvrp  # noqa: F401 - so that no child has to import it
+
+            if len(problem.orders) > COMPILED_FROM:
+                import numba  # noqa: F401
 
             self.fields: dict[str, Any] = {"orders": problem.orders}
             return
@@ -226,86 +194,8 @@ def _serve(connection: Connection, message: Mapping[str, Any]) -> None:
             return
         started = time.process_time() if task.cpu else time.perf_counter()
         try:
-            answer = _solve(problem, by_order, by_vehicle, whole, task, started)
+            answer = solve(problem, by_order, by_vehicle, whole, task, started)
         except Exception as error:
             # whatever PyVRP raises ends this task, not the plan: others go on and the fallback stands ready
             answer = Answer(None, float("inf"), f"{type(error).__name__}: {error}")
         connection.send(answer)
-
-
-def part_of(
-    problem: PlanningProblem,
-    by_order: Mapping[str, Order],
-    by_vehicle: Mapping[str, Vehicle],
-    orders: Sequence[str],
-    vehicles: Sequence[str],
-) -> PlanningProblem:
-    """The problem of some orders and vehicles, with matrices of their places only and the rules that concern them."""
-    chosen = [by_order[one] for one in orders]
-    fleet = tuple(by_vehicle[one] for one in vehicles)
-    depots = problem.depots
-    places = np.array([*(one.location for one in depots), *(one.location for one in chosen)])
-    rows = np.ix_(places, places)
-
-    def cut(travel: Travel) -> Travel:
-        distance = np.ascontiguousarray(travel.distance_m[rows])
-        same = travel.duration_s is travel.distance_m
-        return Travel(distance, distance if same else np.ascontiguousarray(travel.duration_s[rows]))
-
-    inside, own = frozenset(orders), frozenset(vehicles)
-    rules = tuple(
-        replace(rule, orders=rule.orders & inside, vehicles=rule.vehicles & own)
-        for rule in problem.rules
-        if (not rule.orders or rule.orders & inside) and (not rule.vehicles or rule.vehicles & own)
-    )
-    return PlanningProblem(
-        depots=tuple(replace(one, location=n) for n, one in enumerate(depots)),
-        orders=tuple(replace(one, location=len(depots) + n) for n, one in enumerate(chosen)),
-        vehicles=fleet,
-        travel=cut(problem.travel),
-        currency=problem.currency,
-        rules=rules,
-        profiles={name: cut(travel) for name, travel in problem.profiles.items()},
-    )
-
-
-def _solve(
-    problem: PlanningProblem,
-    by_order: Mapping[str, Order],
-    by_vehicle: Mapping[str, Vehicle],
-    whole: dict[bool, Any],
-    task: Task,
-    started: float,
-) -> Answer:
-    from solvers.engines.compile import compile_problem, sequences_of, solution_of
-    from solvers.engines.ils import money, run
-    from solvers.evaluator import Evaluator
-
-    if task.orders is None or task.vehicles is None:
-        if task.required not in whole:
-            evaluator = Evaluator(problem)
-            whole[task.required] = (evaluator, compile_problem(evaluator, required=task.required))
-        evaluator, compiled = whole[task.required]
-    else:
-        evaluator = Evaluator(part_of(problem, by_order, by_vehicle, task.orders, task.vehicles))
-        compiled = compile_problem(evaluator, required=task.required)
-    initial = solution_of(compiled, evaluator, task.initial) if task.initial else None
-    spent = (time.process_time() if task.cpu else time.perf_counter()) - started
-    seconds = max(min(LEAST_S, task.seconds), task.seconds - spent)
-    trail: deque[Any] = deque(maxlen=TRAIL)
-    best, cost = run(
-        compiled.data,
-        seconds,
-        task.seed,
-        initial,
-        factor=task.factor,
-        iterations=task.iterations,
-        cpu=task.cpu,
-        on_best=trail.append,
-    )
-    earlier = tuple(sequences_of(compiled, one) for one in trail if one.is_feasible())
-    if not best.is_feasible():
-        return Answer(None, float("inf"))
-    if initial is not None and initial.is_feasible() and cost >= money(initial):
-        return Answer(None, cost / compiled.scale, trail=earlier)
-    return Answer(sequences_of(compiled, best), cost / compiled.scale, trail=earlier)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scipy.special import ndtr
-
 from solvers.problem import Rule
 from solvers.proof.facts import Facts, Measure, in_scope, integer, parameter
 
 
 def in_window_permille(seconds_left: int, spread_s: int) -> int:
     """Permille of arrivals that come at most ``seconds_left`` after their planned time."""
+    from scipy.special import ndtr  # half a second to load, for days that ask for chances
+
     if spread_s <= 0:
         return 1_000 if seconds_left >= 0 else 0
     return round(1_000 * float(ndtr(seconds_left / spread_s)))

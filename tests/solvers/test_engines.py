@@ -81,14 +81,14 @@ def test_a_process_that_dies_is_replaced_and_the_plan_still_comes(monkeypatch):
     def deadly(*_):
         os._exit(9)
 
-    monkeypatch.setattr("solvers.engines.worker._solve", deadly)
+    monkeypatch.setattr("solvers.engines.worker.solve", deadly)
     problem = day(20)
     found = plan(problem, SolveSettings(seconds=1, seed=1))
     assert found.engine == "insertion" and verify(problem, found) == [] and found.served == 20
 
 
 def test_a_process_that_hangs_is_killed_at_the_limit(monkeypatch):
-    monkeypatch.setattr("solvers.engines.worker._solve", lambda *_: time.sleep(60))
+    monkeypatch.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
     problem = day(20)
     started = time.monotonic()
     found = plan(problem, SolveSettings(seconds=1, seed=1))
@@ -143,3 +143,32 @@ def test_a_search_in_processes_of_their_own_works_beside_threads_too():
     finally:
         done.set()
         thread.join()
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("problem", [day(40), day(300, seed=2)], ids=["small", "parts"])
+def test_however_short_the_limit_required_orders_are_served_in_time(problem, seconds):
+    """A search that hardly gets a turn leaves nothing out that a first insertion can serve."""
+    started = time.monotonic()
+    found = plan(problem, SolveSettings(seconds=seconds, seed=1))
+    assert time.monotonic() - started < seconds + 2 + busy()
+    assert verify(problem, found) == [] and found.unserved == ()
+
+
+def test_processes_that_never_answer_leave_a_large_day_a_plan(monkeypatch):
+    monkeypatch.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
+    problem = day(300, seed=2)
+    started = time.monotonic()
+    found = plan(problem, SolveSettings(seconds=1, seed=1))
+    assert time.monotonic() - started < 1 + 2 + busy()
+    assert verify(problem, found) == [] and found.unserved == ()
+
+
+def test_who_had_no_time_is_not_said_to_have_no_room(monkeypatch):
+    """Routes that the search had no time to change are no proof that vehicles are full."""
+    problem = day(40)
+    monkeypatch.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
+    monkeypatch.setattr("solvers.engines.insertion.INSERTION_GRACE_S", -10.0)
+    found = plan(problem, SolveSettings(seconds=0.1, seed=1))
+    assert found.unserved and {one.reason for one in found.unserved} == {"out_of_time"}
+    assert all("time" in one.explanation for one in found.unserved)

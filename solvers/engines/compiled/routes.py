@@ -1,0 +1,400 @@
+"""Routes under construction, compiled: what every node must know so that an insertion is judged in constant time.
+
+Earliest departures and latest arrivals (Savelsbergh 1992, ORSA Journal on Computing 4(2)) say whether times are kept;
+segments of duration, earliest and latest start (Vidal et al. 2013, Computers & Operations Research 40(1)) give the
+shortest duration; the highest loads before and after a node say what still fits. Tables are those of ``Arrays``.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from solvers.engines.compiled.columns import (
+    ABOARD,
+    AFTER,
+    BEFORE,
+    COST,
+    DEPART,
+    DRIVEN,
+    EARLY,
+    GONE,
+    HEAD,
+    KIND,
+    LASTS,
+    LATE,
+    LATEST,
+    LOAD,
+    METRES,
+    MOST_METRES,
+    MOST_SECONDS,
+    MOST_STOPS,
+    ON,
+    OVERTIME_AFTER,
+    PAID,
+    PER_DRIVEN,
+    PER_METRE,
+    PER_OVERTIME,
+    PER_ROUTE,
+    PER_SECOND,
+    PICKUP,
+    PLACE,
+    PRED,
+    PROFILE,
+    RELEASE,
+    SERVICE,
+    SHIFT_END,
+    SHIFT_START,
+    SPOT,
+    STOPS,
+    SUCC,
+    TAIL,
+    WINDOWS,
+)
+
+Legs = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_NEVER = -(2**60)
+
+
+@numba.njit(cache=True, nogil=True)
+def begins(x: Integers, w: Integers, order: int, arrival: int) -> int:
+    """Start of service; -1 where every window has passed."""
+    if x[order, WINDOWS] == 1:
+        return max(arrival, x[order, EARLY]) if arrival <= x[order, LATE] else -1
+    for k in range(x[order, WINDOWS]):
+        if arrival <= w[order, 2 * k + 1]:
+            return max(arrival, w[order, 2 * k])
+    return -1
+
+
+@numba.njit(cache=True, nogil=True)
+def last_arrival(x: Integers, w: Integers, order: int, by: int) -> int:
+    """The latest arrival after which service begins by ``by``; far below zero where there is none."""
+    best = _NEVER
+    for k in range(x[order, WINDOWS]):
+        if w[order, 2 * k] <= by:
+            best = max(best, min(by, w[order, 2 * k + 1]))
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def joined(d1: int, e1: int, l1: int, d2: int, e2: int, l2: int, leg: int) -> tuple[int, int, int]:
+    """Two segments driven one after the other, in time."""
+    shift = d1 + leg
+    wait = max(0, e2 - shift - l1)
+    return shift + d2 + wait, max(e2 - shift, e1) - wait, min(l2 - shift, l1)
+
+
+@numba.njit(cache=True, nogil=True)
+def time_money(v: Integers, c: Floats, vehicle: int, lasts: int) -> float:
+    """What the duration of a route costs."""
+    money = c[vehicle, PER_SECOND] * lasts
+    return money + c[vehicle, PER_OVERTIME] * max(0, lasts - v[vehicle, OVERTIME_AFTER])
+
+
+@numba.njit(cache=True, nogil=True)
+def refresh(  # noqa: PLR0912, PLR0915 - one pass there and one back
+    legs: Legs, x: Integers, w: Integers, q: Integers, v: Integers, c: Floats, price: Floats, idle: Integers, one: int
+) -> None:
+    """Compute everything about the route of vehicle ``one`` from its sequence."""
+    count = len(w)
+    start, end = count + 2 * one, count + 2 * one + 1
+    p, dimensions, last = v[one, PROFILE], q.shape[1], legs.shape[3] - 1
+    stops, gone, money = 0, 0, 0.0
+    for d in range(dimensions):
+        q[start, d, ABOARD] = 0
+    node = x[start, SUCC]
+    while node != end:
+        stops += 1
+        gone = max(gone, x[node, RELEASE])
+        money += price[v[one, KIND], node]
+        if x[node, PICKUP] == 0:
+            for d in range(dimensions):
+                q[start, d, ABOARD] += q[node, d, LOAD]
+        node = x[node, SUCC]
+    clock = max(v[one, SHIFT_START], gone)
+    x[start, DEPART] = clock
+    for d in range(dimensions):
+        q[start, d, BEFORE] = q[start, d, ABOARD]
+    d1, e1, l1 = 0, clock, v[one, SHIFT_END]
+    x[start, HEAD], x[start, HEAD + 1], x[start, HEAD + 2] = d1, e1, l1
+    metres, driven = 0, 0
+    before, node = start, x[start, SUCC]
+    while True:
+        leg = 0
+        if x[node, PLACE] >= 0:
+            leg = legs[p, x[before, PLACE], x[node, PLACE], last]
+            metres += legs[p, x[before, PLACE], x[node, PLACE], 0]
+        driven += leg
+        clock += leg
+        if node == end:
+            break
+        clock = begins(x, w, node, clock) + x[node, SERVICE]
+        for d in range(dimensions):
+            load = q[node, d, LOAD]
+            q[node, d, ABOARD] = q[before, d, ABOARD] + (load if x[node, PICKUP] else -load)
+            q[node, d, BEFORE] = max(q[before, d, BEFORE], q[node, d, ABOARD])
+        x[node, DEPART] = clock
+        if v[one, PAID]:
+            d1, e1, l1 = joined(d1, e1, l1, x[node, SERVICE], x[node, EARLY], x[node, LATE], leg)
+            x[node, HEAD], x[node, HEAD + 1], x[node, HEAD + 2] = d1, e1, l1
+        before, node = node, x[node, SUCC]
+    x[end, DEPART] = clock
+    lasts, _, _ = joined(d1, e1, l1, 0, v[one, SHIFT_START], v[one, SHIFT_END], leg)
+    x[end, LATEST] = v[one, SHIFT_END]
+    d2, e2, l2 = 0, v[one, SHIFT_START], v[one, SHIFT_END]
+    x[end, TAIL], x[end, TAIL + 1], x[end, TAIL + 2] = d2, e2, l2
+    following, node = end, x[end, PRED]
+    while True:
+        for d in range(dimensions):
+            here = q[node, d, ABOARD]
+            q[node, d, AFTER] = here if following == end else max(here, q[following, d, AFTER])
+        if node == start:
+            break
+        leg = 0
+        if x[following, PLACE] >= 0:
+            leg = legs[p, x[node, PLACE], x[following, PLACE], last]
+        by = x[following, LATEST] - leg - x[node, SERVICE]
+        if x[node, WINDOWS] == 1:
+            x[node, LATEST] = min(by, x[node, LATE]) if by >= x[node, EARLY] else _NEVER
+        else:
+            x[node, LATEST] = last_arrival(x, w, node, by)
+        if v[one, PAID]:
+            d2, e2, l2 = joined(x[node, SERVICE], x[node, EARLY], x[node, LATE], d2, e2, l2, leg)
+            x[node, TAIL], x[node, TAIL + 1], x[node, TAIL + 2] = d2, e2, l2
+        following, node = node, x[node, PRED]
+    if stops == 0:
+        metres, driven, lasts, money = 0, 0, 0, 0.0
+    else:
+        money += c[one, PER_ROUTE] + c[one, PER_METRE] * metres + c[one, PER_DRIVEN] * driven
+        if v[one, PAID]:
+            money += time_money(v, c, one, lasts)
+    v[one, STOPS], v[one, GONE], v[one, METRES], v[one, DRIVEN], v[one, LASTS] = stops, gone, metres, driven, lasts
+    c[one, COST] = money
+    _keep_idle(v, idle, one, stops == 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_idle(v: Integers, idle: Integers, one: int, unused: bool) -> None:
+    """Keep the lists of unused vehicles."""
+    kind, spot = v[one, KIND], v[one, SPOT]
+    size = idle[kind, 0]
+    if unused and spot < 0:
+        idle[kind, 0] = size + 1
+        idle[kind, size + 1] = one
+        v[one, SPOT] = size + 1
+    elif not unused and spot >= 0:
+        other = idle[kind, size]
+        idle[kind, spot] = other
+        v[other, SPOT] = spot
+        v[one, SPOT] = -1
+        idle[kind, 0] = size - 1
+
+
+@numba.njit(cache=True, nogil=True)
+def link(x: Integers, one: int, before: int, order: int) -> None:
+    """Put ``order`` after node ``before`` on the route of ``one``; ``refresh`` is the caller's."""
+    following = x[before, SUCC]
+    x[before, SUCC], x[order, PRED] = order, before
+    x[order, SUCC], x[following, PRED] = following, order
+    x[order, ON] = one
+
+
+@numba.njit(cache=True, nogil=True)
+def unlink(x: Integers, order: int) -> None:
+    """Take ``order`` off its route; ``refresh`` is the caller's."""
+    before, following = x[order, PRED], x[order, SUCC]
+    x[before, SUCC], x[following, PRED] = following, before
+    x[order, ON] = -1
+
+
+@numba.njit(cache=True, nogil=True)
+def follow(legs: Legs, x: Integers, w: Integers, q: Integers, v: Integers, room: Integers, one: int) -> bool:
+    """Whether the route of ``one``, as it is linked, keeps every limit; prices and bans are the caller's."""
+    count = len(w)
+    p, last, end = v[one, PROFILE], legs.shape[3] - 1, count + 2 * one + 1
+    before, node = end - 1, x[end - 1, SUCC]
+    clock, stops = v[one, SHIFT_START], 0
+    aboard = np.zeros(q.shape[1], dtype=np.int64)
+    while node != end:
+        stops += 1
+        clock = max(clock, x[node, RELEASE])
+        for d in range(q.shape[1]):
+            if x[node, PICKUP] == 0:
+                aboard[d] += q[node, d, LOAD]
+                if aboard[d] > room[one, d]:
+                    return False
+        node = x[node, SUCC]
+    if stops > v[one, MOST_STOPS]:
+        return False
+    d1, e1, l1, metres = 0, clock, v[one, SHIFT_END], 0
+    node = x[end - 1, SUCC]
+    while True:
+        leg = 0
+        if x[node, PLACE] >= 0:
+            leg = legs[p, x[before, PLACE], x[node, PLACE], last]
+            metres += legs[p, x[before, PLACE], x[node, PLACE], 0]
+        clock += leg
+        if node == end:
+            break
+        clock = begins(x, w, node, clock)
+        if clock < 0:
+            return False
+        clock += x[node, SERVICE]
+        for d in range(q.shape[1]):
+            aboard[d] += q[node, d, LOAD] if x[node, PICKUP] else -q[node, d, LOAD]
+            if aboard[d] > room[one, d]:
+                return False
+        d1, e1, l1 = joined(d1, e1, l1, x[node, SERVICE], x[node, EARLY], x[node, LATE], leg)
+        before, node = node, x[node, SUCC]
+    lasts, _, _ = joined(d1, e1, l1, 0, v[one, SHIFT_START], v[one, SHIFT_END], leg)
+    if v[one, PAID] and lasts > v[one, MOST_SECONDS]:
+        return False
+    return clock <= v[one, SHIFT_END] and metres <= v[one, MOST_METRES]
+
+
+@numba.njit(cache=True, nogil=True)
+def head_released(
+    legs: Legs, x: Integers, w: Integers, v: Integers, one: int, upto: int, release: int
+) -> tuple[int, int, int, int]:
+    """Departure from ``upto`` and its segment where the route leaves at ``release`` only; -1: too late."""
+    p, last, node = v[one, PROFILE], legs.shape[3] - 1, len(w) + 2 * one
+    clock = max(v[one, SHIFT_START], release)
+    d1, e1, l1 = 0, clock, v[one, SHIFT_END]
+    while node != upto:
+        following = x[node, SUCC]
+        leg = legs[p, x[node, PLACE], x[following, PLACE], last]
+        clock = begins(x, w, following, clock + leg)
+        if clock < 0:
+            return -1, 0, 0, 0
+        clock += x[following, SERVICE]
+        d1, e1, l1 = joined(d1, e1, l1, x[following, SERVICE], x[following, EARLY], x[following, LATE], leg)
+        node = following
+    return clock, d1, e1, l1
+
+
+@numba.njit(cache=True, nogil=True)
+def detour(  # noqa: PLR0911 - one return a limit
+    legs: Legs,
+    x: Integers,
+    w: Integers,
+    q: Integers,
+    v: Integers,
+    c: Floats,
+    room: Integers,
+    one: int,
+    before: int,
+    order: int,
+) -> float:
+    """What the route of ``one`` costs more with ``order`` after ``before``; infinite where a limit is broken.
+
+    The order's own price, and whether the vehicle may serve it at all, are the caller's.
+    """
+    if v[one, STOPS] >= v[one, MOST_STOPS]:
+        return np.inf
+    following = x[before, SUCC]
+    if x[before, DEPART] > x[order, LATE] or x[order, EARLY] + x[order, SERVICE] > x[following, LATEST]:
+        return np.inf  # most places end here, before a leg is looked up
+    for d in range(q.shape[1]):
+        most = q[before, d, AFTER] if x[order, PICKUP] else q[before, d, BEFORE]
+        if most + q[order, d, LOAD] > room[one, d]:
+            return np.inf
+    p, last = v[one, PROFILE], legs.shape[3] - 1
+    here, at, then = x[before, PLACE], x[order, PLACE], x[following, PLACE]
+    there = legs[p, here, at, last]
+    clock = x[before, DEPART]
+    late_start = x[order, RELEASE] > v[one, GONE]
+    d1, e1, l1 = x[before, HEAD], x[before, HEAD + 1], x[before, HEAD + 2]
+    if late_start:
+        clock, d1, e1, l1 = head_released(legs, x, w, v, one, before, x[order, RELEASE])
+        if clock < 0:
+            return np.inf
+    service = begins(x, w, order, clock + there)
+    if service < 0:
+        return np.inf
+    on = legs[p, at, then, last] if then >= 0 else 0
+    if service + x[order, SERVICE] + on > x[following, LATEST]:
+        return np.inf
+    metres, driven, money = legs[p, here, at, 0], there + on, 0.0
+    if then >= 0:
+        metres += legs[p, at, then, 0]
+    if v[one, STOPS] == 0:
+        money = c[one, PER_ROUTE]
+    elif then >= 0:
+        metres -= legs[p, here, then, 0]
+        driven -= legs[p, here, then, last]
+    if v[one, METRES] + metres > v[one, MOST_METRES]:
+        return np.inf
+    money += c[one, PER_METRE] * metres + c[one, PER_DRIVEN] * driven
+    if v[one, PAID]:
+        d1, e1, l1 = joined(d1, e1, l1, x[order, SERVICE], x[order, EARLY], x[order, LATE], there)
+        lasts, _, _ = joined(d1, e1, l1, x[following, TAIL], x[following, TAIL + 1], x[following, TAIL + 2], on)
+        if lasts > v[one, MOST_SECONDS]:
+            return np.inf
+        money += time_money(v, c, one, lasts) - time_money(v, c, one, v[one, LASTS])
+    return money
+
+
+@numba.njit(cache=True, nogil=True)
+def best_place(
+    legs: Legs,
+    x: Integers,
+    w: Integers,
+    q: Integers,
+    v: Integers,
+    c: Floats,
+    room: Integers,
+    price: Floats,
+    near: Integers,
+    idle: Integers,
+    order: int,
+    blink: float,
+    everywhere: bool,
+) -> tuple[float, int, int]:
+    """The cheapest place of ``order``: its cost, vehicle, node before; infinite where there is none.
+
+    Looked at are the places beside near orders and an unused vehicle of each kind; with ``everywhere``, where none of
+    these is possible, every place. Each place is passed over with probability ``blink``.
+    """
+    count = len(w)
+    best, best_one, best_before = np.inf, -1, -1
+    for k in range(near.shape[1]):
+        other = near[order, k]
+        if other < 0:
+            break
+        one = x[other, ON]
+        if one < 0:
+            continue
+        own = price[v[one, KIND], order]
+        if own == np.inf:
+            continue
+        for side in range(2):
+            if blink > 0.0 and np.random.random() < blink:
+                continue
+            before = other if side else x[other, PRED]
+            found = own + detour(legs, x, w, q, v, c, room, one, before, order)
+            if found < best:
+                best, best_one, best_before = found, one, before
+    for kind in range(price.shape[0]):
+        if idle[kind, 0] and price[kind, order] < np.inf:
+            one = idle[kind, idle[kind, 0]]
+            found = price[kind, order] + detour(legs, x, w, q, v, c, room, one, count + 2 * one, order)
+            if found < best:
+                best, best_one, best_before = found, one, count + 2 * one
+    if best < np.inf or not everywhere:
+        return best, best_one, best_before
+    for one in range(len(v)):
+        own = price[v[one, KIND], order]
+        if v[one, STOPS] == 0 or own == np.inf:
+            continue
+        node, end = count + 2 * one, count + 2 * one + 1
+        while node != end:
+            found = own + detour(legs, x, w, q, v, c, room, one, node, order)
+            if found < best:
+                best, best_one, best_before = found, one, node
+            node = x[node, SUCC]
+    return best, best_one, best_before

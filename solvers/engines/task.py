@@ -1,0 +1,175 @@
+"""What a process does with a task: cut the problem, compile it for the engine asked for, search, answer."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from solvers.engines import Sequences
+from solvers.problem import Order, PlanningProblem, Travel, Vehicle
+
+LEAST_S = 0.4
+"""Seconds of search that a task gets even where compiling took its time."""
+TRAIL = 10
+"""Earlier best plans that an answer brings along."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
+
+    ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``). ``cpu``: ``seconds`` are
+    the process's own processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's
+    first and last temperature, in typical legs.
+    """
+
+    seconds: float
+    seed: int
+    orders: tuple[str, ...] | None = None
+    vehicles: tuple[str, ...] | None = None
+    initial: Sequences | None = None
+    factor: float = 5.0
+    iterations: int | None = None
+    required: bool = True
+    cpu: bool = False
+    engine: str = "pyvrp"
+    hot: float = 1.0
+    cold: float = 0.01
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``sequences`` is None where nothing feasible, or nothing better than ``initial``, was found.
+
+    ``cost``, and ``before`` of the initial plan, are in minor units with the penalties of what is left out; ``left``
+    counts required orders among that. ``error``: what went wrong in the process, in one line. ``trail``: earlier best
+    plans, whose routes may serve again.
+    """
+
+    sequences: Sequences | None
+    cost: float
+    error: str = ""
+    trail: tuple[Sequences, ...] = ()
+    left: int = 0
+    before: float | None = None
+
+
+def part_of(
+    problem: PlanningProblem,
+    by_order: Mapping[str, Order],
+    by_vehicle: Mapping[str, Vehicle],
+    orders: Sequence[str],
+    vehicles: Sequence[str],
+) -> PlanningProblem:
+    """The problem of some orders and vehicles, with matrices of their places only and the rules that concern them."""
+    chosen = [by_order[one] for one in orders]
+    fleet = tuple(by_vehicle[one] for one in vehicles)
+    depots = problem.depots
+    places = np.array([*(one.location for one in depots), *(one.location for one in chosen)])
+    rows = np.ix_(places, places)
+
+    def cut(travel: Travel) -> Travel:
+        distance = np.ascontiguousarray(travel.distance_m[rows])
+        same = travel.duration_s is travel.distance_m
+        return Travel(distance, distance if same else np.ascontiguousarray(travel.duration_s[rows]))
+
+    inside, own = frozenset(orders), frozenset(vehicles)
+    rules = tuple(
+        replace(rule, orders=rule.orders & inside, vehicles=rule.vehicles & own)
+        for rule in problem.rules
+        if (not rule.orders or rule.orders & inside) and (not rule.vehicles or rule.vehicles & own)
+    )
+    return PlanningProblem(
+        depots=tuple(replace(one, location=n) for n, one in enumerate(depots)),
+        orders=tuple(replace(one, location=len(depots) + n) for n, one in enumerate(chosen)),
+        vehicles=fleet,
+        travel=cut(problem.travel),
+        currency=problem.currency,
+        rules=rules,
+        profiles={name: cut(travel) for name, travel in problem.profiles.items()},
+    )
+
+
+def solve(
+    problem: PlanningProblem,
+    by_order: Mapping[str, Order],
+    by_vehicle: Mapping[str, Vehicle],
+    whole: dict[bool, Any],
+    task: Task,
+    started: float,
+) -> Answer:
+    """Search as ``task`` says; ``started`` is when it came, by its clock, ``whole`` keeps what is compiled once."""
+    from solvers.evaluator import Evaluator
+
+    clock: Callable[[], float] = time.process_time if task.cpu else time.perf_counter
+    every = task.orders is None or task.vehicles is None
+    if task.engine == "compiled":
+        cut = problem if every else part_of(problem, by_order, by_vehicle, task.orders or (), task.vehicles or ())
+        return _compiled(Evaluator(cut), task, clock, started)
+    from solvers.engines.compile import compile_problem
+
+    if every:
+        if task.required not in whole:
+            evaluator = Evaluator(problem)
+            whole[task.required] = (evaluator, compile_problem(evaluator, required=task.required))
+        evaluator, compiled = whole[task.required]
+    else:
+        evaluator = Evaluator(part_of(problem, by_order, by_vehicle, task.orders or (), task.vehicles or ()))
+        compiled = compile_problem(evaluator, required=task.required)
+    return _pyvrp(evaluator, compiled, task, clock, started)
+
+
+def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float], started: float) -> Answer:
+    from solvers.engines.compile import sequences_of, solution_of
+    from solvers.engines.ils import money, run
+
+    initial = solution_of(compiled, evaluator, task.initial) if task.initial else None
+    seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
+    trail: deque[Any] = deque(maxlen=TRAIL)
+    best, cost = run(
+        compiled.data,
+        seconds,
+        task.seed,
+        initial,
+        factor=task.factor,
+        iterations=task.iterations,
+        cpu=task.cpu,
+        on_best=trail.append,
+    )
+    earlier = tuple(sequences_of(compiled, one) for one in trail if one.is_feasible())
+    if not best.is_feasible():
+        return Answer(None, float("inf"))
+    before = money(initial) / compiled.scale if initial is not None and initial.is_feasible() else None
+    if before is not None and cost / compiled.scale >= before:
+        return Answer(None, cost / compiled.scale, trail=earlier, before=before)
+    found = sequences_of(compiled, best)
+    return Answer(found, cost / compiled.scale, "", earlier, left_required(evaluator.problem, found), before)
+
+
+def _compiled(evaluator: Any, task: Task, clock: Callable[[], float], started: float) -> Answer:
+    from solvers.engines.compiled.search import Search
+
+    search = Search(evaluator, task.seed)
+    before = None
+    if task.initial:
+        search.take_over(task.initial)
+        search.keep()
+        before = search.money
+    search.fill()
+    seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
+    search.improve(seconds, iterations=task.iterations, hot=task.hot, cold=task.cold, clock=clock)
+    if before is not None and search.money > before - 0.5:
+        return Answer(None, search.money, before=before)
+    found = search.sequences()
+    return Answer(found, search.money, left=left_required(evaluator.problem, found), before=before)
+
+
+def left_required(problem: PlanningProblem, sequences: Sequences) -> int:
+    """How many required orders (alternatives apart) are on no route."""
+    served = {one for ids in sequences.values() for one in ids}
+    return sum(order.required and not order.group and order.order_id not in served for order in problem.orders)

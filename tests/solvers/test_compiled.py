@@ -1,0 +1,155 @@
+"""The compiled engine against the exact evaluator and the proof: the same costs, the same limits, nothing lost."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window, verify
+from solvers.engines.compiled.arrays import covers, startable
+from solvers.engines.nearest import nearest_plan
+from solvers.evaluator import Evaluator
+from solvers.planner import assemble
+from solvers.problem import Lock
+
+
+def mixed_day(seed, count=12):
+    """Two depots, mixed vehicles, windows, pickups, releases, bans, skills, overtime, open ends: all at once."""
+    rng = random.Random(seed)
+    at = [(rng.randrange(6_000), rng.randrange(6_000)) for _ in range(count + 2)]
+    metres = np.array([[abs(a - c) + abs(b - d) for c, d in at] for a, b in at], dtype=np.int64)
+    orders = []
+    for n in range(count):
+        starts = sorted(rng.randrange(0, 12_000) for _ in range(rng.randrange(3)))
+        orders.append(
+            Order(
+                f"o{n}",
+                n + 2,
+                depot_id=rng.choice(["", "", "", "d0"]),
+                service_s=rng.randrange(0, 300),
+                windows=tuple(Window(one, one + rng.randrange(500, 4_000)) for one in starts),
+                load=Load(rng.randrange(1, 30), rng.randrange(1, 30), 1),
+                required_certifications=frozenset(["adr"] if rng.random() < 0.2 else []),
+                banned_vehicles=frozenset(["v0"] if rng.random() < 0.2 else []),
+                penalty_minor=rng.choice([300, 50_000]),
+                failure_cost_minor={"own": rng.randrange(50)},
+                kind=rng.choice(["delivery", "delivery", "pickup"]),
+                release_s=rng.choice([0, 0, rng.randrange(3_000)]),
+                required=rng.random() < 0.5,
+            )
+        )
+    several = any(len(order.windows) > 1 for order in orders)
+    vehicles = tuple(
+        Vehicle(
+            f"v{n}",
+            rng.choice(["own", "hired"]),
+            f"d{n % 2}",
+            rng.randrange(0, 1_000),
+            rng.randrange(9_000, 16_000),
+            Load(rng.randrange(40, 120), rng.randrange(40, 120), 9),
+            certifications={"adr": 10**6} if n % 2 else {},
+            tariff=Tariff(
+                rng.randrange(900),
+                rng.randrange(40),
+                rng.randrange(5),
+                rng.randrange(300),
+                rng.choice([0, 700]),
+                overtime_per_hour_minor=400,
+                overtime_after_s=rng.choice([None, 3_000]),
+                per_driving_hour_minor=rng.choice([0, 250]),
+            ),
+            max_stops=rng.choice([None, 4]),
+            max_distance_m=rng.choice([None, 22_000]),
+            # of several windows apart durations are not known exactly: ``covers`` says so
+            max_duration_s=None if several else rng.choice([None, 7_000]),
+            open_end=rng.random() < 0.2,
+            end_depot_id=rng.choice([None, "d0"]),
+        )
+        for n in range(5)
+    )
+    depots = (Depot("d0", 0), Depot("d1", 1))
+    return PlanningProblem(depots, tuple(orders), vehicles, Travel(metres, metres // 5))
+
+
+def searched(problem, seed=1, iterations=300, initial=None):
+    from solvers.engines.compiled.search import Search
+
+    search = Search(Evaluator(problem), seed)
+    if initial:
+        search.take_over(initial)
+    search.fill()
+    search.improve(0.0, iterations=iterations)
+    return search
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 100_000))
+def test_plans_are_proven_and_priced_as_the_evaluator_prices_them(seed):
+    problem = mixed_day(seed)
+    evaluator = Evaluator(problem)
+    search = searched(problem, seed)
+    sequences = search.sequences()
+    found = assemble(problem, sequences, engine="compiled", seed=seed, solver_s=0.0, reasons=False)
+    assert verify(problem, found) == []
+    # the search's own sum: routes as the evaluator prices them (each part rounded there), penalties with surcharges
+    routes = sum(
+        evaluator.evaluate(evaluator.vehicles[key], [evaluator.orders[one] for one in ids]).cost
+        for key, ids in sequences.items()
+    )
+    left = [n for n, order in enumerate(problem.orders) if order.order_id in {one.order_id for one in found.unserved}]
+    several = any(len(order.windows) > 1 for order in problem.orders)
+    difference = search.money - routes - search.penalty[left].sum()
+    # with several windows durations are taken by their hull: never longer than in truth
+    assert difference <= 3 * len(sequences)
+    assert several or difference >= -3 * len(sequences)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 100_000))
+def test_what_changes_in_an_iteration_is_taken_back_whole(seed):
+    """After any number of iterations the tables are those of the routes made anew, and the best is never lost."""
+    problem = mixed_day(seed)
+    search = searched(problem, seed, iterations=0)
+    first = search.money
+    for _ in range(4):
+        search.improve(0.0, iterations=40, hot=20.0, cold=10.0)
+        assert search.money <= first + 1e-6
+        now = search.compiled.sequences(search.x[:, 8])
+        again = searched(problem, seed, iterations=0, initial=now)
+        assert search.totals[0] == pytest.approx(search.cost.sum() + search.penalty[search.open].sum())
+        placed = {one for ids in now.values() for one in ids}
+        assert len(placed) == sum(map(len, now.values()))
+        assert placed | {problem.orders[n].order_id for n in search.open} == {o.order_id for o in problem.orders}
+        assert again.money <= search.totals[0] + 1e-6
+
+
+def test_the_same_seed_and_iterations_give_the_same_plan():
+    problem = mixed_day(5, count=40)
+    assert searched(problem, 3).sequences() == searched(problem, 3).sequences()
+
+
+def test_routes_that_break_a_limit_are_not_taken_over():
+    problem = mixed_day(7)
+    every = [order.order_id for order in problem.orders]
+    search = searched(problem, 1, iterations=0, initial={"v0": every})
+    found = assemble(problem, search.sequences(), engine="compiled", seed=1, solver_s=0.0, reasons=False)
+    assert verify(problem, found) == []
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 100_000))
+def test_routes_by_the_nearest_stop_keep_every_rule(seed):
+    problem = mixed_day(seed)
+    found = assemble(problem, nearest_plan(Evaluator(problem)), engine="nearest", seed=1, solver_s=0.0, reasons=False)
+    assert verify(problem, found) == []
+
+
+def test_what_the_engine_does_not_know_is_not_covered():
+    problem = mixed_day(1)
+    assert covers(problem)
+    locked = PlanningProblem(
+        problem.depots, problem.orders, problem.vehicles, problem.travel, locks=(Lock("v1", (), "vehicle"),)
+    )
+    assert not startable(locked)
