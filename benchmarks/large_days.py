@@ -27,7 +27,7 @@ def large_day(stops: int, seed: int, depots: int = 4) -> PlanningProblem:
     straight lines, driven at ``METRES_A_SECOND``; matrices are shape (depots + stops,) squared.
     """
     rng = np.random.default_rng(seed)
-    towns = rng.integers(0.1 * SIDE_M, 0.9 * SIDE_M, (max(4, stops // 250), 2))
+    towns = rng.integers(SIDE_M // 10, 9 * SIDE_M // 10, (max(4, stops // 250), 2))
     scattered = rng.integers(0, SIDE_M, (stops, 2))
     clustered = towns[rng.integers(0, len(towns), stops)] + rng.normal(0, 0.04 * SIDE_M, (stops, 2))
     at = np.where(rng.random(stops)[:, None] < 0.7, clustered, scattered).clip(0, SIDE_M)
@@ -57,7 +57,7 @@ def large_day(stops: int, seed: int, depots: int = 4) -> PlanningProblem:
             )
         )
     count = int(np.ceil(1.2 * stops / STOPS_A_ROUTE))
-    vehicles = []
+    vehicles: list[Vehicle] = []
     for fleet, (share, kilos, (route, km, hour), skills) in FLEETS.items():
         for _ in range(int(np.ceil(share * count))):
             number = len(vehicles)

@@ -11,6 +11,8 @@ BENCHMARKS = {
     "cold": "make demo in a fresh clone, installs and downloads included",
     "demo": "The demo in a new workspace: wall time and memory",
     "routing": "Cost on public instance sets beside PyVRP alone and the best known",
+    "large": "Generated days of 4,000 to 10,000 stops with three fleets, beside PyVRP on the whole problem",
+    "real": "Amazon's Chicago day and Bosnia's eight, planned as one decision beside what was assigned",
     "quotes": "One insertion quote and one local repair on a plan of 1,000 stops, half of it locked",
     "families": "Rules solved as one decision beside assign, filter, sequence: 5 to 40 types",
     "conflicts": "Minimal conflicts and relaxations beside brute force, on planted cases",

@@ -51,7 +51,7 @@ EXPLORE = 0.2
 """How often another way than the one that gains most is tried."""
 FORGET = 0.4
 """Weight of the latest gain in a way's average."""
-TEMPERATURES = (0.1, 0.3, 1.0)
+TEMPERATURES = (0.1, 0.5, 2.0)
 """First temperatures of the compiled engine on parts, in typical legs."""
 Progress = Callable[[str], None]
 
@@ -127,8 +127,6 @@ class _Core:
         self.chance = chance
         self.say = say
         self.parts = Parts(self.evaluator, chance)
-        self.warm = False
-        """Whether the compiled engine has answered: its machine code is there."""
         self.startable, self.covered = startable(problem), covers(problem)
         # the master knows no rules over the whole plan
         small = len(problem.orders) <= LARGE
@@ -157,11 +155,9 @@ class _Core:
         best: Answer | None = None
         while any(worker.task for worker in self.team):
             for worker in self._answering():
-                ours = worker.task is not None and worker.task.engine == "compiled"
                 answer = worker.answer()
                 if answer.error:
                     self.say(f"{answer.error}")
-                self.warm = self.warm or (ours and answer.sequences is not None)
                 self._remember(answer)
                 if answer.sequences is not None and (
                     best is None or (answer.left, answer.cost) < (best.left, best.cost)
@@ -180,6 +176,8 @@ class _Core:
                 if worker.task.iterations is not None and now <= worker.due:
                     continue
                 self._free(worker)
+                if worker.payload is not None:
+                    worker.payload[2].learn(0.0, worker.task.seconds)
                 # at the end nobody needs another
                 worker.restart() if self.left() > 0 else worker.retire()
         return [given[one] for one in ready]
@@ -312,7 +310,7 @@ class _Core:
     def _improve_parts(self, reserve: float) -> None:
         """Parts until ``reserve`` seconds are left."""
         ways = [Way("pyvrp", PART)]
-        if self.covered and self.warm:
+        if self.covered:
             ways += [Way("compiled", PART), Way("compiled", 4 * PART)]
         while self.left() > 0.15 + reserve or any(worker.task for worker in self.team):
             for worker in self.team:

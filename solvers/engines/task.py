@@ -38,8 +38,8 @@ class Task:
     required: bool = True
     cpu: bool = False
     engine: str = "pyvrp"
-    hot: float = 1.0
-    cold: float = 0.01
+    hot: float = 3.0
+    cold: float = 0.02
 
 
 @dataclass(frozen=True)

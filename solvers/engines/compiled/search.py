@@ -15,7 +15,7 @@ from solvers.engines.compiled.routes import follow, link, refresh
 from solvers.engines.compiled.ruin import anneal, sow
 from solvers.evaluator import Evaluator
 
-HOT, COLD = 0.5, 0.005
+HOT, COLD = 3.0, 0.02
 """Temperatures at first and at last, in typical legs."""
 FIRST_CHUNK = 200
 CHUNK_S = 0.05
