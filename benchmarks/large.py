@@ -17,6 +17,8 @@ import numpy as np
 
 from orchestration.cli.options import fivefold_command
 
+FORBIDDEN_M = 2**27
+
 
 def peer_sequences(problem: Any, seconds: float, seed: int, clock: str, connection: Any) -> None:
     """PyVRP's routes of the whole problem, sent through ``connection``; None where it finds nothing feasible."""
@@ -31,7 +33,8 @@ def peer_sequences(problem: Any, seconds: float, seed: int, clock: str, connecti
         own = metres.copy()
         for order in problem.orders:
             if not order.required_certifications <= set(known):
-                own[:, order.location] = 2**33
+                own[:, order.location] = FORBIDDEN_M
+        np.fill_diagonal(own, 0)
         distances.append(own)
         times.append(durations)
     kinds: dict[Any, list[Any]] = {}
