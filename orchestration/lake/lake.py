@@ -327,7 +327,10 @@ class Lake:
 
     def dbt_environment(self) -> dict[str, str]:
         """Environment variables that ``dbt_project/profiles.yml`` reads."""
-        return {"FIVEFOLD_DBT_ATTACH": self._uri, "FIVEFOLD_DBT_DATA_PATH": self.settings.data_path}
+        return {
+            "FIVEFOLD_DBT_CATALOG": self._uri.removeprefix("ducklake:"),
+            "FIVEFOLD_DBT_DATA_PATH": self.settings.data_path,
+        }
 
 
 def without_secrets(text: str) -> str:

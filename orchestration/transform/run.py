@@ -45,13 +45,12 @@ def range_arguments(first: date, last: date) -> list[str]:
 
 
 def target_folder(lake: Lake) -> Path:
-    """Where dbt keeps what it compiles and parses for this lake.
-
-    dbt parses a project again wherever the address of its database is another one than at the last parse, so each lake
-    has a parse of its own.
-    """
+    """Where dbt keeps what it compiles for this lake; begins with the parse of the project, which all lakes share."""
     folder = lake.home / "dbt"
     folder.mkdir(parents=True, exist_ok=True)
+    shared = DBT_PROJECT / "target" / PARSE
+    if shared.exists() and not (folder / PARSE).exists():
+        shutil.copy(shared, folder / PARSE)
     return folder
 
 
