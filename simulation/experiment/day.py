@@ -47,6 +47,7 @@ LOST_BEHIND = np.array([CODE[name] for name in ("ran_out_of_time", "previous_sto
 DOOR_CODES = np.array([CODE[n] for n in FAILURE_REASONS if n not in (
     "weather", "missing", "ran_out_of_time", "carrier_declined", "driver_unavailable", "breakdown")])  # fmt: skip
 CHEAPER_MINOR = 100.0
+MOVES = ("move_to_other_fleet", "tender_to_gig")
 INFORMED_S = 1_800
 
 
@@ -111,7 +112,11 @@ def _play(
         if busy:
             for alternatives in desk.handle(live.view, event):
                 for actions in alternatives:
-                    if not live.decide(actions):
+                    refused = [one.action for one in live.decide(actions)]
+                    desk.moved += sum(
+                        len(one.order_ids) for one in actions if one not in refused and one.action in MOVES
+                    )
+                    if not refused:
                         break
     return desk, live.result()
 

@@ -34,7 +34,6 @@ from simulation.experiment.settings import (
     DECLINED_MINOR,
     LATE_HOUR_MINOR,
     OVERTIME_AFTER_S,
-    PROMISE_MINOR,
     PROMISE_SLACK_S,
     SOFTEST,
     Settings,
@@ -170,7 +169,11 @@ def arrays_of(known: Known, belief: Belief, world: World, arm: Arm, settings: Se
             [(one.capacity_parcels, one.capacity_g, one.capacity_ml) for one in own], dtype=np.int64
         ).reshape(-1, 3),
         prices=np.column_stack([np.array(tariffs, dtype=float), pace]),
-        knobs=np.array([LATE_HOUR_MINOR, PROMISE_MINOR, settings.failure_minor, OVERTIME_AFTER_S], dtype=float),
+        knobs=np.array(
+            # an order that stays in the depot has failed, and its promise is broken too
+            [LATE_HOUR_MINOR, settings.late_minor, settings.failure_minor + settings.late_minor, OVERTIME_AFTER_S],
+            dtype=float,
+        ),
     )
     return arrays, out
 
@@ -281,10 +284,11 @@ def make_plan(known: Known, belief: Belief, world: World, arm: Arm, settings: Se
     if split is not None:
         arrays = arrays._replace(allowed=np.equal.outer(split, np.arange(FLEETS)))
     routes, lengths = usual_routes(known, arrays, split)
-    near = np.argsort(arrays.seconds[:-1, :-1], axis=1, kind="stable")[:, 1 : 1 + min(NEIGHBOURS, len(known) - 1)]
-    near = np.ascontiguousarray(near)
+    near = np.empty((len(known), 0), dtype=np.int64)
     if arm.on("routing"):
         first = arrays.starts
+        nearest = np.argsort(arrays.seconds[:-1, :-1], axis=1, kind="stable")
+        near = np.ascontiguousarray(nearest[:, 1 : 1 + min(NEIGHBOURS, len(known) - 1)])
         arrays = arrays._replace(starts=first + LATER_S * (np.arange(len(first)) % 2) * (known.fleet != 2))
         kernels.improve(arrays, routes, lengths, near, settings.iterations, LARGEST_RUIN, known.day.toordinal())
         arrays = arrays._replace(starts=_departures(arrays, routes, lengths, first))

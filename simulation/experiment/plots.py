@@ -58,7 +58,7 @@ def super_additivity(scale: Row, unit: str) -> str:
     left = 0.0
     for row in scale["alone"]:
         axis.barh(1, row["value"], left=left, height=0.5, color=GREY, edgecolor="white")
-        if abs(row["value"]) > 0.05 * abs(scale["all_minus_none"]["value"]):
+        if abs(row["value"]) > 0.12 * abs(scale["all_minus_none"]["value"]):
             axis.text(left + row["value"] / 2, 1, row["name"], ha="center", va="center", fontsize=7)
         left += row["value"]
     s, whole = scale["S"], scale["all_minus_none"]

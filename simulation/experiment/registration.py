@@ -19,8 +19,14 @@ from simulation.scenario import SCENARIOS
 
 FOLDER = Path(__file__).parent
 FILE, LOCK = FOLDER / "registration.yml", FOLDER / "registration.lock"
-DECIDING = ("arms", "belief", "kernels", "planning", "evening", "running", "day", "worlds", "settings")
-"""Modules that decide what comes out of a world: results of other code are never mixed with them."""
+ROOT = FOLDER.parents[1]
+DECIDING = (
+    *(f"simulation/experiment/{one}.py" for one in (
+        "arms", "belief", "kernels", "planning", "evening", "running", "day", "worlds", "settings")),
+    "simulation/*.py", "operations/interventions/*.py", "operations/communication/*.py", "operations/watch.py",
+    "operations/outbox.py", "models/experts.py", "models/intervals.py",
+)  # fmt: skip
+"""Code that decides what comes out of a world (the twin included): results of other code are never mixed with it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ def load(file: Path = FILE, lock: Path = LOCK) -> Registration:
 def code_digest() -> str:
     """SHA-256 over the modules that decide what comes out of a world."""
     total = hashlib.sha256()
-    for name in DECIDING:
-        total.update(_meaning((FOLDER / f"{name}.py").read_text(encoding="utf-8")).encode())
+    for path in sorted(path for pattern in DECIDING for path in ROOT.glob(pattern)):
+        total.update(_meaning(path.read_text(encoding="utf-8")).encode())
     return total.hexdigest()
 
 

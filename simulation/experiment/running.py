@@ -216,7 +216,6 @@ class Operation:
                 best_cost, best = total, actions
         if best_cost >= self.settings.failure_minor * len(orders):
             return []
-        self.moved += len(orders)
         return best
 
     def _near_first(self, orders: np.ndarray, place: int) -> np.ndarray:

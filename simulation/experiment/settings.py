@@ -25,7 +25,8 @@ class Settings:
         first_day: first scored day.
         failure_minor: an order that was not delivered on its day (return, redelivery, contact, refund): 17.20, Loqate
             2021; range 800 to 2,500.
-        late_minor: credit for a start after the customer's own window. Declared; range 0 to 600.
+        late_minor: a start after the customer's own window: fee refunded, goodwill. Declared; range 300 to 2,000.
+            Plans are made with the price that accounts are made with.
         rescheduled_minor: delivering on another day by agreement. Declared.
         gig_share: share of orders that a pre-split gives to couriers, where fleets plan alone. Declared; 0.02 to 0.10.
         holdout: share of chosen orders that is not treated, at random.
@@ -40,7 +41,7 @@ class Settings:
     burn_in: int = 21
     first_day: date = date(2026, 4, 6)
     failure_minor: int = RATES.failed_delivery_minor
-    late_minor: int = 300
+    late_minor: int = 1_000
     rescheduled_minor: int = 350
     contact_minor: int = RATES.contact_minor
     message_minor: int = RATES.message_minor
@@ -62,10 +63,8 @@ class Settings:
         return {**found, "first_day": self.first_day.isoformat(), "effects": dict(self.effects)}
 
 
-LATE_HOUR_MINOR = 600
-"""Planning's price of each further hour of lateness: absence rises with it."""
-PROMISE_MINOR = 1_500
-"""Planning's price of a broken promise: what the credit is, and the customer's trust. Kept unless that is dearer."""
+LATE_HOUR_MINOR = 200
+"""Planning's price of each further hour of lateness: absence rises with it, and customers ask."""
 PROMISE_SLACK_S = 600
 """How long before its end planning takes a promise to end."""
 DECLINED_MINOR = 700

@@ -78,7 +78,7 @@ def test_results_are_kept_and_a_broken_file_is_run_again(tmp_path, monkeypatch):
 
 def test_results_of_other_settings_or_registrations_are_others():
     job = Job(Arm(0), 1, TINY)
-    other = Job(Arm(0), 1, Settings(seeds=1, days=2, orders=60, burn_in=4, iterations=20, late_minor=0))
+    other = Job(Arm(0), 1, Settings(seeds=1, days=2, orders=60, burn_in=4, iterations=20, late_minor=1))
     more = Job(Arm(0), 1, Settings(seeds=7, days=2, orders=60, burn_in=4, iterations=20))
     assert job.key(SHA) != other.key(SHA) != job.key("1" * 64)
     assert job.key(SHA) == more.key(SHA), "more worlds go on with the worlds that are there"
@@ -92,7 +92,7 @@ def test_only_worlds_with_every_arm_are_analysed():
 
 
 def test_the_registration_holds_and_a_change_is_refused(tmp_path):
-    assert registration.load().content["version"] == 1
+    assert registration.load().content["version"] == 2
     changed = tmp_path / "registration.yml"
     changed.write_text(registration.FILE.read_text().replace("better: lower", "better: higher", 1))
     with pytest.raises(InputError, match=r"registration\.yml or its scenario has changed"):
