@@ -6,6 +6,7 @@ one learns every day and retrains on what came after an alarm; the control learn
 
 from __future__ import annotations
 
+import copy
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,42 +64,60 @@ def kpis(asked: Any, said: Any, played: Any) -> dict[str, tuple[float, float]]:
     }
 
 
-def run(seed: int, shift: str | None, orders: int = ORDERS, after: int = AFTER) -> dict[str, Any]:
-    """One world: alarms by day, the shift's KPI in both arms, and when the learning arm was back."""
-    from models.drift import Monitor
-    from models.loop import LoopModel, watch
-    from orchestration.loop.twin import FIRST, TwinDays
+class Drill:
+    """A world whose burn-in and calm days are played once; each shift begins the day after them and stays."""
 
-    shock_day = FIRST + timedelta(days=BURN_IN + CALM)
-    world = TwinDays(scenario(seed, SHIFTS[shift] if shift else None, shock_day, orders))
-    model, monitor = LoopModel(), Monitor()
-    control: LoopModel | None = None
-    calm_alarms, later, log = [], [], []
-    for number, (asked, played) in enumerate(world.days(BURN_IN + CALM + (after if shift else 0))):
-        if number >= SETTLED:
-            said = model.forecast(asked)
-            alarms, sizes = watch(monitor, asked, said)
-            if number >= BURN_IN and number < BURN_IN + CALM:
-                calm_alarms += alarms
-            if number >= BURN_IN + CALM:
-                later += alarms
+    def __init__(self, seed: int, orders: int = ORDERS) -> None:
+        from models.drift import Monitor
+        from models.loop import LoopModel
+        from orchestration.loop.twin import FIRST
+
+        self.seed, self.orders = seed, orders
+        self.model, self.monitor = LoopModel(), Monitor()
+        self.calm_alarms: list[Any] = []
+        self.log: list[dict[str, Any]] = []
+        self.shock_day = FIRST + timedelta(days=BURN_IN + CALM)
+        world = self._world(None)
+        for number in range(BURN_IN + CALM):
+            row, alarms = _day(world, self.model, self.monitor, None, number)
             if number >= BURN_IN:
-                row = {"day": number - BURN_IN - CALM, "learning": kpis(asked, said, played)}
-                if control is not None:
-                    row["frozen"] = kpis(asked, control.forecast(asked), played)
-                log.append(row)
-            model.days.append(asked)
-            model.react(alarms, sizes)
-            if not alarms:
-                model.refit()
-        else:
-            model.learn(asked)
-        if number == BURN_IN + CALM - 1:
-            control = model.frozen()
-    found: dict[str, Any] = {"seed": seed, "calm_alarms": [one.row() for one in calm_alarms]}
-    if shift:
-        found |= {"shift": shift, **_recovery(shift, log, later, shock_day)}
-    return found
+                self.calm_alarms += alarms
+                self.log.append(row)
+
+    def _world(self, shift: str | None) -> Any:
+        from orchestration.loop.twin import TwinDays
+
+        return TwinDays(scenario(self.seed, SHIFTS[shift] if shift else None, self.shock_day, self.orders))
+
+    def shift(self, name: str, after: int = AFTER) -> dict[str, Any]:
+        """The shift's alarms, its KPI in both arms, and when the learning arm was back."""
+        world, model, control = self._world(name), self.model.frozen(), self.model.frozen()
+        monitor, log, alarms = copy.deepcopy(self.monitor), list(self.log), []
+        for number in range(BURN_IN + CALM, BURN_IN + CALM + after):
+            row, found = _day(world, model, monitor, control, number)
+            log.append(row)
+            alarms += found
+        return {"seed": self.seed, "shift": name, **_recovery(name, log, alarms, self.shock_day)}
+
+
+def _day(world: Any, model: Any, monitor: Any, control: Any, number: int) -> tuple[dict[str, Any], list[Any]]:
+    """Play a day, watch and learn it; the day's KPIs of both arms, and its alarms."""
+    from models.loop import watch
+
+    asked, played = world.day(world.first + timedelta(days=number))
+    if number < SETTLED:
+        model.learn(asked)
+        return {}, []
+    said = model.forecast(asked)
+    alarms, sizes = watch(monitor, asked, said)
+    row = {"day": number - BURN_IN - CALM, "learning": kpis(asked, said, played)} if number >= BURN_IN else {}
+    if control is not None:
+        row["frozen"] = kpis(asked, control.forecast(asked), played)
+    model.days.append(asked)
+    model.react(alarms, sizes)
+    if not alarms:
+        model.refit()
+    return row, alarms
 
 
 def _ratio(rows: list[dict[str, Any]], arm: str, shift: str) -> float | None:
@@ -156,15 +175,19 @@ def poisoned(share: float = 0.2, seed: int = 3) -> dict[str, Any]:
     example="fivefold bench drift --json\nfivefold bench drift --seeds 1 --orders 300",
 )
 def command(seeds: int, orders: int, home: Path) -> Any:
-    shifts = {name: [run(seed, name, orders) for seed in range(1, seeds + 1)] for name in SHIFTS}
-
-    calm = [len(one["calm_alarms"]) for one in shifts["customers"]]
+    drills = [Drill(seed, orders) for seed in range(1, seeds + 1)]
+    calm = [len(one.calm_alarms) for one in drills]
+    shifts: dict[str, list[dict[str, Any]]] = {}
+    for name in SHIFTS:
+        shifts[name] = [one.shift(name) for one in drills]
+        click.echo(f"{name}: detected after {[one['detected_after_days'] for one in shifts[name]]} days", err=True)
     result: dict[str, Any] = {
         "orders_per_day": orders,
         "calm_days": CALM,
         "false_alarms_in_calm_days": max(calm),
         "target_false_alarms_in_calm_days": 1,
         "false_alarms_by_seed": calm,
+        "false_alarms_were": [alarm.row() for one in drills for alarm in one.calm_alarms],
         "shifts_detected": sum(all(one["detected"] for one in runs) for runs in shifts.values()),
         "shifts": {
             name: {

@@ -787,7 +787,7 @@ PARAMETERS = Table(
     (
         _identifier("source", "Mapping"),
         SERVICE_DATE,
-        _identifier("kind", "travel_time, service_time, acceptance, reliability or efficacy"),
+        _identifier("kind", "travel_time, service_time, acceptance, reliability, efficacy or risk"),
         _identifier(
             "subject", "What it is about: all, band=2, hour=8|weather=wet, zones=a>b, building=flat, fleet=gig"
         ),

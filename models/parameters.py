@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.posterior import Beta, Effects, ages_to_weights, shrunk_betas, shrunk_effects
+from models.posterior import Beta, Effects, ages_to_weights, beta_strength, shrunk_betas, shrunk_effects
 
 Floats = npt.NDArray[np.float64]
 HALF_LIFE_DAYS = 28.0
 WINDOW_DAYS = 180
-TRAVEL, SERVICE, ACCEPTANCE, RELIABILITY, EFFICACY = (
-    "travel_time", "service_time", "acceptance", "reliability", "efficacy",
+TRAVEL, SERVICE, ACCEPTANCE, RELIABILITY, EFFICACY, RISK = (
+    "travel_time", "service_time", "acceptance", "reliability", "efficacy", "risk",
 )  # fmt: skip
 FEEDS = {
     TRAVEL: "routing",
@@ -29,6 +29,7 @@ FEEDS = {
     ACCEPTANCE: "dispatch",
     RELIABILITY: "dispatch",
     EFFICACY: "exceptions",
+    RISK: "exceptions",
 }
 """Parameter -> the driver whose decisions read it."""
 UNITS = {
@@ -37,6 +38,7 @@ UNITS = {
     ACCEPTANCE: "probability that an offer is taken",
     RELIABILITY: "probability that a stop does not fail by the carrier's doing",
     EFFICACY: "share of failures prevented",
+    RISK: "factor on the chance of failure that the model predicts",
 }
 COLUMNS = (
     *("kind", "subject", "family", "mean", "sd", "alpha", "beta", "value", "unit", "evidence", "effective"),
@@ -45,6 +47,7 @@ COLUMNS = (
 BANDS_M = (500, 1_000, 2_000, 5_000, 10_000)
 WET_MM = 0.5
 """Millimetres an hour from which a trip counts as wet."""
+FEWEST_FOR_RISK = 300
 FEWEST_OF_TRIPLE = 5
 """Trips from which a zone pair at an hour and weather has a row of its own."""
 OUTLIER = float(np.log(4.0))
@@ -259,6 +262,28 @@ def share_parameters(
     return pd.concat(parts, ignore_index=True)
 
 
+def risk_parameters(stops: pd.DataFrame, as_of: pd.Timestamp, half_life_days: float = HALF_LIFE_DAYS) -> pd.DataFrame:
+    """By how much each shipper's orders fail more or less often than the model says, shrunk to 1 (gamma-Poisson).
+
+    ``stops``: tenant, failed (bool), p (what was predicted before), event_time, known_at. The model is one for all
+    shippers; this is what is particular to one of them.
+    """
+    stops = stops[stops["p"].notna() & stops["tenant"].notna()].reset_index(drop=True)
+    if len(stops) < FEWEST_FOR_RISK:
+        return pd.DataFrame(columns=list(COLUMNS))
+    weight = _evidence(stops, as_of, half_life_days)
+    codes, names = pd.factorize(stops["tenant"].astype(str), sort=True)
+    seen = np.bincount(codes, weights=weight * stops["failed"].to_numpy(float), minlength=len(names))
+    hoped = np.bincount(codes, weights=weight * stops["p"].to_numpy(float), minlength=len(names))
+    size = np.bincount(codes, weights=weight, minlength=len(names)).astype(np.float64)
+    rate = max(float(seen.sum() / size.sum()), 1e-4)
+    strength = max(2.0, beta_strength(seen.astype(np.float64), size) * rate)
+    ratio, sd = (seen + strength) / (hoped + strength), 1 / np.sqrt(seen + strength)
+    subjects = [subject(tenant=one) for one in names]
+    count = np.bincount(codes, minlength=len(names)).astype(np.int64)
+    return _normal(RISK, subjects, np.log(ratio), sd, 0.0, stops, codes, count, size)
+
+
 ACCEPTANCE_LEVELS = (("fleet",), ("fleet", "hour"), ("fleet", "zone"))
 ACCEPTANCE_PRIOR = Beta(2.8, 1.2)
 """0.7 with the weight of four offers: what a fleet nothing is known of is believed to do."""
@@ -298,6 +323,10 @@ class Beliefs:
         """Factor on declared time at the door."""
         name = "unknown" if building is None or pd.isna(building) else str(building)  # type: ignore[call-overload]
         return self.get(SERVICE, ALL, 1.0) * self.get(SERVICE, subject(building=name), 1.0)
+
+    def risk_factor(self, tenant: object) -> float:
+        """Factor on a predicted chance of failure for a shipper's order."""
+        return self.get(RISK, subject(tenant=tenant), 1.0)
 
     def acceptance(self, fleet: str, zone: object = None, hour: int | None = None) -> float | None:
         """Probability that a fleet takes an offer; None where nothing is known of it.

@@ -8,7 +8,7 @@ though the whole hides it, and a quiet week stays quiet.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ ROUTING, DISPATCH, EXCEPTIONS, COMMUNICATION, LEARNING = (
     "routing", "dispatch", "exceptions", "communication", "learning",
 )  # fmt: skip
 DRIVERS = (ROUTING, DISPATCH, EXCEPTIONS, COMMUNICATION, LEARNING)
-FALSE_DISCOVERIES = 0.01
+FALSE_DISCOVERIES, FALSE_DISCOVERIES_IN_SEGMENTS = 0.04, 0.01
 AREA_RESOLUTION = 7
 FEWEST_CLUSTERS = 4
 FEWEST_IN_SEGMENT = 20
@@ -62,11 +62,11 @@ QUESTIONS = (
     ),
     Question(
         "failures_are_foreseen", EXCEPTIONS, "Do as many attempts fail as were predicted (excess share)?",
-        "failed_excess", least=0.02, minor_per_unit=1_720, explained_by=("carriers_come",),
+        "failed_excess", least=0.012, minor_per_unit=1_720, explained_by=("carriers_come",),
     ),
     Question(
         "addresses_are_good", EXCEPTIONS, "Do attempts fail for addresses, access or identity more than before?",
-        "bad_address", least=0.015, minor_per_unit=1_720,
+        "bad_address", least=0.012, minor_per_unit=1_720,
     ),
     Question(
         "messages_arrive", COMMUNICATION, "Are customers told what they should be told (share not told)?", "not_told",
@@ -82,7 +82,7 @@ QUESTIONS = (
     ),
     Question(
         "predictions_are_calibrated", LEARNING, "Does the serving model rank and size risks as it did (loss)?",
-        "model_loss", least=0.10, minor_per_unit=250,
+        "model_loss", least=0.05, minor_per_unit=250,
         explained_by=("failures_are_foreseen", "addresses_are_good", "carriers_come"),
     ),
 )  # fmt: skip
@@ -174,15 +174,19 @@ def _compare(values: Any, route: pd.Series, old: Any, new: Any) -> tuple[float, 
 
 
 def _judged(asked: list[Answer]) -> list[Answer]:
-    """Which differences are faults: significant among all that were asked, and large enough to matter."""
-    from dataclasses import replace
+    """Which differences are faults: significant among all that were asked, and large enough to matter.
 
-    order = np.argsort([one.p_value for one in asked])
-    passed, limit = 0, len(asked)
-    for rank, place in enumerate(order, start=1):
-        if asked[place].p_value <= FALSE_DISCOVERIES * rank / limit:
-            passed = rank
-    significant = {int(place) for place in order[:passed]}
+    Questions about all stops are few and a family of their own; those about segments are many.
+    """
+    significant: set[int] = set()
+    for whole, rate in ((True, FALSE_DISCOVERIES), (False, FALSE_DISCOVERIES_IN_SEGMENTS)):
+        family = [number for number, one in enumerate(asked) if (one.segment_kind == "all") == whole]
+        family.sort(key=lambda number: asked[number].p_value)
+        passed = 0
+        for rank, number in enumerate(family, start=1):
+            if asked[number].p_value <= rate * rank / len(family):
+                passed = rank
+        significant |= set(family[:passed])
     return [
         replace(one, fault=number in significant and (one.now - one.before) * one.question.worse >= one.question.least)
         for number, one in enumerate(asked)

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "dynamic": "Dispatch now or later on real days, beside greedy and lazy",
     "drift": "Five planted shifts in the twin: detected, recovered, false alarms, poisoned labels",
     "diagnosis": "Ten planted faults, one in a small segment, and quiet weeks: which driver is named",
+    "adaptation": "A shipper's own beliefs beside pooled ones: two that differ, one that is new",
     "twin": "Orders a second of the digital twin, with and without a decision at every event",
     "features": "CPU seconds of a year of deliveries through dbt, beside DuckDB alone",
     "lake": "Eight writers and two readers on the same dates, embedded PostgreSQL beside SQLite",

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from domain.errors import InputError
-from models.parameters import ACCEPTANCE, ALL, EFFICACY, RELIABILITY, SERVICE, TRAVEL, band_of, subject
+from models.parameters import ACCEPTANCE, ALL, EFFICACY, RELIABILITY, RISK, SERVICE, TRAVEL, band_of, subject
 from orchestration.lake import Lake
 from orchestration.loop.outcomes import outcomes_at
 
@@ -65,6 +65,7 @@ def _taught(
         building = "unknown" if one.building is None or pd.isna(one.building) else one.building
         for part in (ALL, subject(building=building)):
             names[SERVICE, part] = one.known_at
+        names[RISK, subject(tenant=one.tenant_id)] = one.known_at
         for part in (subject(fleet=one.fleet_id), subject(fleet=one.fleet_id, depot=one.from_depot)):
             names[RELIABILITY, part] = one.known_at
     for leg in seen.legs[seen.legs["order_id"] == order_id].itertuples():

@@ -19,6 +19,7 @@ from models.parameters import (
     RELIABILITY_LEVELS,
     RELIABILITY_PRIOR,
     UNITS,
+    risk_parameters,
     service_parameters,
     share_parameters,
     subject,
@@ -40,7 +41,7 @@ def learn_day(lake: Lake, source: str, service_date: date, as_of: datetime | Non
     moment = as_of or planning_as_of(lake, source, service_date, depot_timezone(lake, source))
     snapshot = lake.snapshot_id()
     found = outcomes_at(lake, source, moment, snapshot)
-    rows = parameters_of(found).assign(
+    rows = parameters_of(found, _predicted(lake, source, moment, snapshot)).assign(
         source=source, service_date=service_date, as_of=pd.Timestamp(moment), lake_snapshot=snapshot
     )
     efficacy = _efficacy(lake, source, moment)
@@ -52,8 +53,8 @@ def learn_day(lake: Lake, source: str, service_date: date, as_of: datetime | Non
     return rows
 
 
-def parameters_of(found: Outcomes) -> pd.DataFrame:
-    """All parameters that visits, legs and offers teach."""
+def parameters_of(found: Outcomes, said: pd.DataFrame | None = None) -> pd.DataFrame:
+    """All parameters that visits, legs and offers teach; with ``said`` (order_id, p) the predictions' too."""
     stops = found.visits.assign(
         fleet=found.visits["fleet_id"], depot=found.visits["from_depot"], success=~found.visits["own_fault"]
     )
@@ -63,8 +64,21 @@ def parameters_of(found: Outcomes) -> pd.DataFrame:
         share_parameters(ACCEPTANCE, found.offers, found.as_of, ACCEPTANCE_LEVELS, ACCEPTANCE_PRIOR),
         share_parameters(RELIABILITY, stops, found.as_of, RELIABILITY_LEVELS, RELIABILITY_PRIOR),
     ]
+    if said is not None and len(said):
+        predicted = stops.merge(said, on="order_id").rename(columns={"tenant_id": "tenant"})
+        parts.append(risk_parameters(predicted, found.as_of))
     filled = [one for one in parts if len(one)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def _predicted(lake: Lake, source: str, moment: datetime, snapshot: int) -> pd.DataFrame:
+    """What was predicted of each order's failure before it went out: the newest prediction known at ``moment``."""
+    return lake.query(
+        "select order_id, arg_max(probability, as_of) as p from prediction.predictions "
+        "where source = ? and task = 'failed' and as_of <= ? group by order_id",
+        [source, moment],
+        snapshot=snapshot,
+    )
 
 
 def _efficacy(lake: Lake, source: str, moment: datetime) -> pd.DataFrame:

@@ -204,6 +204,7 @@ def _failure_costs(order: Any, p_failed: float, cost_minor: int, day: DayInputs)
 
     An order that a fleet does not take, or fails by its own doing, is an attempt lost.
     """
+    p_failed = min(p_failed * day.beliefs.risk_factor(order.tenant_id), 1.0)
     costs = {"": round(p_failed * cost_minor)}
     if not day.beliefs:
         return costs

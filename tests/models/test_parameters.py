@@ -14,6 +14,7 @@ from models.parameters import (
     SERVICE,
     TRAVEL,
     Beliefs,
+    risk_parameters,
     service_parameters,
     share_parameters,
     travel_parameters,
@@ -133,3 +134,17 @@ def test_shrunk_effects_never_exceed_what_was_seen(seed):
 
 def test_beta_updates_are_conjugate():
     assert Beta(2, 3).updated(1, 4) == Beta(3, 6)
+
+
+def test_a_shipper_that_fails_more_than_predicted_is_known_by_it():
+    rng = np.random.default_rng(6)
+    tenant = rng.choice(["a", "b", "c", "few"], 6_000, p=[0.4, 0.3, 0.299, 0.001])
+    p = rng.uniform(0.02, 0.08, 6_000)
+    failed = rng.random(6_000) < p * np.where(tenant == "b", 2.0, 1.0)
+    rows = risk_parameters(stamped(pd.DataFrame({"tenant": tenant, "p": p, "failed": failed})), NOW)
+    beliefs = Beliefs.of(rows.assign(as_of=NOW))
+    assert beliefs.risk_factor("b") == pytest.approx(2.0, rel=0.2)
+    assert beliefs.risk_factor("a") == pytest.approx(1.0, rel=0.2)
+    assert 0.5 < beliefs.risk_factor("few") < 2
+    assert beliefs.risk_factor("new") == 1.0
+    assert set(rows["feeds"]) == {"exceptions"}
