@@ -131,19 +131,19 @@ def _recovery(shift: str, log: list[dict[str, Any]], alarms: list[Any], shock_da
     back = None
     last = max(row["day"] for row in log)
     curve = {}
-    for day in range(last + 1):
-        window = [row for row in log if day <= row["day"] < day + TRAILING]
+    for day in range(TRAILING - 1, last + 1):
+        window = [row for row in log if day - TRAILING < row["day"] <= day]
         ours = _ratio(window, "learning", shift)
         curve[day] = ours
-        if back is None and len(window) == TRAILING and ours and abs(ours / before - 1) <= BACK_WITHIN:
-            back = day
+        if back is None and ours and abs(ours / before - 1) <= BACK_WITHIN:
+            back = day + 1
     tail = [row for row in log if row["day"] > last - 7]
     return {
         "detected": bool(own),
         "detected_after_days": (own[0].day - shock_day).days + 1 if own else None,
         "alarms_after": [one.row() for one in alarms],
         "kpi_before": before,
-        "kpi_first_days": curve[0],
+        "kpi_first_days": curve[TRAILING - 1],
         "back_within_10_percent_after_days": back,
         "kpi_last_week": _ratio(tail, "learning", shift),
         "kpi_last_week_frozen": _ratio(tail, "frozen", shift),

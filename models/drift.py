@@ -74,12 +74,14 @@ class Monitor:
         values: Iterable[float],
         *,
         least: float = 0.0,
+        scale: float | None = None,
         both_ways: bool = False,
     ) -> Alarm | None:
         """Take in a day's values of a stream in order; the alarm they raise, if they do.
 
-        ``least``: what the mean must have moved by, in the stream's own unit, to be worth an alarm. After an alarm the
-        window holds only what came after the change, so one change raises one alarm.
+        ``least``: what the mean must have moved by, in the stream's own unit, to be worth an alarm. ``scale``: of
+        values whose range is known (a share: 1). After an alarm the window holds only what came after the change, so
+        one change raises one alarm.
         """
         key, fed = (stream, segment), [float(one) for one in values if np.isfinite(one)]
         if key not in self._scales:
@@ -87,13 +89,13 @@ class Monitor:
             warming += fed
             if len(warming) < WARM_UP:
                 return None
-            self._scales[key] = max(HEADROOM * float(np.mean(warming)), 1e-9)
+            self._scales[key] = scale or max(HEADROOM * float(np.mean(warming)), 1e-9)
             self._windows[key] = self._new()
             fed = self._warming.pop(key)
-        scale, found = self._scales[key], None
+        found, width = None, self._scales[key]
         recent = self._recent.setdefault(key, [])
         for value in fed:
-            cut = min(max(value / scale, 0.0), 1.0)
+            cut = min(max(value / width, 0.0), 1.0)
             recent.append(cut)
             del recent[:-RECENT]
             self._windows[key].update(cut)
@@ -103,8 +105,8 @@ class Monitor:
             place = _change(np.array(recent))
             before, after = float(np.mean(recent[:place])), float(np.mean(recent[place:]))
             moved = after - before if not both_ways else abs(after - before)
-            if moved > before * LEAST_RISE and moved * scale >= least:
-                found = Alarm(stream, segment, day, before * scale, after * scale, len(recent) - place)
+            if moved > before * LEAST_RISE and moved * width >= least:
+                found = Alarm(stream, segment, day, before * width, after * width, len(recent) - place)
                 del recent[:place]
                 self._windows[key] = self._new(recent)
         return found

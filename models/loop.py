@@ -27,6 +27,7 @@ CHUNK = 25
 HALF_LIFE_DAYS = 28.0
 LEAST = {CUSTOMERS: 0.02, TRAFFIC: 0.03, CARRIER: 0.02, CAUSES: 0.02, DEMAND: 0.03}
 """What a stream's loss must have risen by to be worth a retrain: nats, log seconds, share of stops, log orders."""
+SCALES = {CARRIER: 1.0}
 FEWEST_LEGS = 60
 EDGE = 1e-4
 
@@ -221,8 +222,9 @@ def losses(asked: DayOutcomes, said: DayForecast) -> dict[tuple[str, str], Float
     carriers = visits.assign(p=said.p_own_fault).groupby(["fleet", "route_id"])[["own_fault", "p"]].mean()
     for fleet, part in carriers.groupby(level=0):
         out[CARRIER, str(fleet)] = (part["own_fault"] - part["p"]).abs().to_numpy(float)
-    ratio = np.abs(np.log((asked.demand["orders"].to_numpy(float) + 0.5) / (said.orders + 0.5)))
-    out[DEMAND, "all"] = ratio
+    demand = asked.demand.assign(said=said.orders)
+    totals = pd.concat([demand.groupby(kind)[["orders", "said"]].sum() for kind in ("depot", "tenant_id")])
+    out[DEMAND, "all"] = np.abs(np.log(((totals["orders"] + 0.5) / (totals["said"] + 0.5)).to_numpy(float)))
     return out
 
 
@@ -230,7 +232,7 @@ def watch(monitor: Monitor, asked: DayOutcomes, said: DayForecast) -> tuple[list
     """Alarms of a day, and how many values a day the streams that raised them have."""
     alarms, sizes = [], {}
     for (stream, segment), values in sorted(losses(asked, said).items(), key=lambda one: one[0]):
-        alarm = monitor.observe(stream, segment, asked.day, values, least=LEAST[stream])
+        alarm = monitor.observe(stream, segment, asked.day, values, least=LEAST[stream], scale=SCALES.get(stream))
         if alarm is not None:
             alarms.append(alarm)
             sizes[stream] = float(len(values))

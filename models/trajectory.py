@@ -24,13 +24,21 @@ IMPROVING, PLATEAU, WORSENING = "improving", "plateau", "worsening"
 
 
 def trajectory(
-    when: pd.Series, y: Floats, learning: Floats, frozen: Floats, *, binary: bool = True, timezone: str = "UTC"
+    when: pd.Series,
+    y: Floats,
+    learning: Floats,
+    frozen: Floats,
+    *,
+    binary: bool = True,
+    timezone: str = "UTC",
+    fewest: int = FEWEST_IN_WEEK,
 ) -> dict[str, Any]:
     """Weekly losses of both arms, the mean gain, its slope a week, and what that slope is to be called.
 
     Args:
         when: moment of each decision.
         y: outcome, 0 or 1 (``binary``) or seconds.
+        fewest: decisions that a week must have to count.
         learning, frozen: what each arm said of the same decision; rows where one of them is missing are left out.
 
     Returns:
@@ -39,7 +47,7 @@ def trajectory(
         ``late_verdict``: the same of the later half of the weeks.
 
     Raises:
-        InputError: fewer than three weeks of 50 decisions.
+        InputError: fewer than three weeks of ``fewest`` decisions.
     """
     good = np.isfinite(learning) & np.isfinite(frozen) & np.isfinite(y)
     moment = pd.to_datetime(when, utc=True).dt.tz_convert(timezone)[good].reset_index(drop=True)
@@ -47,14 +55,12 @@ def trajectory(
     day = moment.dt.normalize().dt.tz_localize(None)
     week = day - pd.to_timedelta(day.dt.dayofweek, unit="D")
     counts = week.value_counts()
-    kept = week.isin(counts.index[counts >= FEWEST_IN_WEEK]).to_numpy()
+    kept = week.isin(counts.index[counts >= fewest]).to_numpy()
     y, learning, frozen = y[kept], learning[kept], frozen[kept]
     day, week = day[kept].reset_index(drop=True), week[kept].reset_index(drop=True)
     starts = sorted(week.unique())
     if len(starts) < FEWEST_WEEKS:
-        raise InputError(
-            f"a trajectory needs {FEWEST_WEEKS} weeks of {FEWEST_IN_WEEK} decisions; there are {len(starts)}"
-        )
+        raise InputError(f"a trajectory needs {FEWEST_WEEKS} weeks of {fewest} decisions; there are {len(starts)}")
     number = week.map({one: place for place, one in enumerate(starts)}).to_numpy(float)
     ours, theirs = row_losses(y, learning, binary), row_losses(y, frozen, binary)
     gain, scale = theirs - ours, max(float(theirs.mean()), 1e-12)

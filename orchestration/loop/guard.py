@@ -16,12 +16,12 @@ from orchestration.loop.scorecards import newest_known
 
 WATCHED_DAYS, NEW_DAYS = 90, 7
 STREAMS = {
-    "failed predictions": ("model_loss", 0.02),
-    "travel times": ("travel_log_ratio", 0.03),
-    "service times": ("service_log_ratio", 0.05),
-    "carriers": ("not_driven", 0.02),
+    "failed predictions": ("model_loss", 0.02, None),
+    "travel times": ("travel_log_ratio", 0.03, None),
+    "service times": ("service_log_ratio", 0.05, None),
+    "carriers": ("not_driven", 0.02, 1.0),
 }
-"""What is watched -> column of the facts (as it is, or its distance from what was believed) and the least rise."""
+"""What is watched -> column of the facts (as it is, or its distance from what was believed), least rise, scale."""
 OFF_BELIEF = {"travel_log_ratio", "service_log_ratio"}
 SEGMENTS = ("all", "depot", "fleet")
 FEWEST_JUDGED = 500
@@ -40,13 +40,13 @@ def drift_report(lake: Lake, source: str, as_of: datetime | None = None) -> dict
     facts["all"] = "all"
     monitor, alarms = Monitor(), []
     for day, rows in facts.sort_values("service_date").groupby("service_date"):
-        for stream, (column, least) in STREAMS.items():
+        for stream, (column, least, scale) in STREAMS.items():
             for kind in SEGMENTS:
                 for segment, part in rows.groupby(kind):
                     means = part.groupby("route_id")[column].mean().dropna().to_numpy(float)
                     values = np.abs(means) if column in OFF_BELIEF else means
                     name = "all" if kind == "all" else f"{kind} {segment}"
-                    found = monitor.observe(stream, name, day, values, least=least)
+                    found = monitor.observe(stream, name, day, values, least=least, scale=scale)
                     if found is not None:
                         alarms.append(found)
     return {

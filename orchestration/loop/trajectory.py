@@ -95,7 +95,10 @@ def of_twin(
     for name, frames, binary in (("failed", failed, True), ("travel", travel, False)):
         rows = pd.concat(frames, ignore_index=True)
         parts[name] = trajectory(
-            rows["when"], *(rows[column].to_numpy(float) for column in ("y", "learning", "frozen")), binary=binary
+            rows["when"],
+            *(rows[column].to_numpy(float) for column in ("y", "learning", "frozen")),
+            binary=binary,
+            fewest=50 if binary else 10,
         )
     return {
         "source": "twin", "drift": drift, "orders_per_day": orders, "seed": seed, "alarms": alarms_seen,
