@@ -710,7 +710,10 @@ DISPATCH_DECISIONS = Table(
         _identifier("source", "Mapping"),
         SERVICE_DATE,
         Column(
-            "kind", TEXT, "assign, tender, leave, resequence, drop, expire, withdraw, propose, reject or refuse", True
+            "kind",
+            TEXT,
+            "assign, tender, leave, resequence, drop, expire, withdraw, lost, propose, reject, refuse",
+            True,
         ),
         Column("order_id", TEXT, "Order; the first where it is about several"),
         Column("orders", JSON, "All orders it is about"),

@@ -52,8 +52,11 @@ def decide(state: DayState, event: Event) -> tuple[Decision, ...]:
         maker.withdraw()
     if event.kind in (EventType.CANCELLED, EventType.RESCHEDULED):
         maker.drop()
+    if event.kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
+        maker.hedge()
+    lost = maker.overdue()
     if event.kind in MOVES and event.vehicle_id:
         maker.resequence()
-    elif event.kind != EventType.POSITION:
+    if lost or (not (event.kind in MOVES and event.vehicle_id) and event.kind != EventType.POSITION):
         maker.place()
     return tuple(maker.decisions)

@@ -24,7 +24,10 @@ def branches(tree):
         elif isinstance(node, ast.MatchValue):
             parts = [node.value]
         elif isinstance(node, ast.Dict):
-            parts = [key for key in node.keys if key is not None]
+            # a table by kind; a record that has a field of that name is none
+            keys = [key for key in node.keys if key is not None]
+            plain = [key.value for key in keys if isinstance(key, ast.Constant)]
+            parts = keys if KINDS.issuperset(plain) else []
         else:
             continue
         for part in parts:

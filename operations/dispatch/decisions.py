@@ -20,8 +20,8 @@ class Decision:
     """One thing that is done, why, and instead of what.
 
     Attributes:
-        kind: assign, tender, leave, resequence, drop, expire or withdraw; propose (it waits for a person), reject (a
-            person said no), refuse (what a person said cannot be done).
+        kind: assign, tender, leave, resequence, drop, expire, withdraw or lost (a vehicle); propose (it waits for a
+            person), reject (a person said no), refuse (what a person said cannot be done).
         price_minor: what it is expected to cost (a resequence: less than 0 by what it saves).
         events: what it puts into the state.
     """

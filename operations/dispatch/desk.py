@@ -57,41 +57,47 @@ class Desk(Maker):
             self._add("reject", names, f"rejected by {proposal.by or 'a person'}: {proposal.reason}")
 
     def _carry_out(self, proposal: ProposalState, granted: str) -> None:
+        # a route of its own is dear for its first order: what was agreed to is the sum of its orders
+        agreed: dict[str, int] = {}
+        for item in proposal.open_items:
+            agreed[item.vehicle_id] = agreed.get(item.vehicle_id, 0) + item.price_minor
         for item in proposal.open_items:
             one = self.state.orders.get(item.order_id)
             if one is None or one.order is None or one.status not in (OPEN, ABOARD):
                 continue
             if self.state.vehicle_of(item.order_id) and not self._stranded(item.order_id):
                 continue
-            self._carry_out_item(one.order, item, granted)
+            spent = self._carry_out_item(one.order, item, granted, agreed[item.vehicle_id])
+            agreed[item.vehicle_id] -= spent
 
     def _stranded(self, order_id: str) -> bool:
         """Whether only vehicles that have broken down hold an order."""
         holders = [one for one in self.state.vehicles.values() if order_id in one.remaining]
         return all(one.status == BROKEN for one in holders)
 
-    def _carry_out_item(self, order: Order, item: Item, granted: str) -> None:
+    def _carry_out_item(self, order: Order, item: Item, granted: str, agreed_minor: int) -> int:
+        """Do one thing that was agreed to; what it cost of what was agreed."""
         self.granted = granted
         if item.kind == "assign":
             now = insertion_into(self.state, item.vehicle_id, order)
-            if now is not None and now.price_minor <= max(
-                item.price_minor + 100, item.price_minor * DEARER_BP // 10_000
-            ):
+            most = max(agreed_minor + 100, agreed_minor * DEARER_BP // 10_000)
+            if now is not None and now.price_minor <= most:
                 self._assign(order, now, item.reason, ())
                 self.granted = ""
-                return
+                return now.price_minor
         elif item.kind == "tender" and next_asks(self.state, order):
             self._tender(order, expected_minor(self.state, order) or item.price_minor, ())
             self.granted = ""
-            return
+            return 0
         elif item.kind == "leave":
             self._leave(order, item.reason, ())
             self.granted = ""
-            return
+            return 0
         # what was said yes to cannot be done any more: it is looked at anew, and a person is asked again where need be
         self.granted = ""
         if order.order_id not in waiting_orders(self.state):
             self.place_order(order)
+        return 0
 
     def _override(self) -> None:
         event = self.event

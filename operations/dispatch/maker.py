@@ -6,17 +6,23 @@ import json
 from collections.abc import Sequence
 
 from domain.codes import EventType
+from operations.dispatch.ahead import ahead, to_do
 from operations.dispatch.approval import rejected_choices, waiting_orders, waits_until
-from operations.dispatch.decisions import Alternative, Decision, clock
+from operations.dispatch.decisions import Alternative, Decision
+from operations.dispatch.decisions import clock as clock_of
 from operations.dispatch.repair import Insertion, affected, insertions, resequence, stranded
+from operations.dispatch.takeover import FEWEST, Takeover, takeovers
 from operations.dispatch.tenders import Ask, expected_minor, next_asks, standing
-from operations.state.entities import BROKEN, CANCELLED, ENDED, LEFT, TenderState
+from operations.state.entities import BROKEN, CANCELLED, DELAYED, ENDED, LEFT, TenderState
 from operations.state.events import ORDER_LEFT, PROPOSED, ROUTE_SET, Event
 from operations.state.fold import DayState, fold
 from solvers.problem import Order
 
 OURS = "=>"
 """What the names of events that are decisions begin with; no event from outside may."""
+MOST_TAKEN_OVER = 60
+PATIENCE_S = 1_800
+"""How long after it should have gone on a vehicle is waited for."""
 MOST_ORDERS = 40
 """Orders that one event may move: what is left over is taken up by the next, the most urgent first."""
 
@@ -56,7 +62,7 @@ class Maker:
         due = [t for t in self.state.tenders.values() if t.status == "open" and t.sent_s and _over(t, self.state)]
         for tender in sorted(due, key=lambda one: (one.expires_s, one.tender_id)):
             over = self._event(EventType.TENDER_EXPIRED, tender_id=tender.tender_id, order_id=tender.order_id)
-            reason = f"no answer by {clock(tender.expires_s)}"
+            reason = f"no answer by {clock_of(tender.expires_s)}"
             self._add("expire", (tender.order_id,), reason, over, fleet=tender.fleet_id)
 
     def withdraw(self) -> None:
@@ -89,13 +95,65 @@ class Maker:
 
         An order is left only when its last chance to leave the depot has passed: until then a van may become free.
         """
+        nobodys = self._nobodys()
+        if len(nobodys) >= FEWEST and self._take_over(nobodys):
+            nobodys = self._nobodys()
+        for order in nobodys[:MOST_ORDERS]:
+            self.place_order(order)
+
+    def _nobodys(self) -> list[Order]:
+        """Stranded orders that neither wait for a person nor for an answer."""
         waiting = waiting_orders(self.state)
-        for order in stranded(self.state)[:MOST_ORDERS]:
-            if order.order_id in waiting:
-                continue
+        found = []
+        for order in stranded(self.state):
             tendered = standing(self.state, order.order_id)
-            if not tendered.accepted and not tendered.open_until_s:
-                self.place_order(order)
+            if order.order_id not in waiting and not tendered.accepted and not tendered.open_until_s:
+                found.append(order)
+        return found
+
+    def _take_over(self, orders: list[Order]) -> bool:
+        """New routes of idle vehicles for what is stranded, where that is cheaper than order by order."""
+        otherwise = {}
+        for order in orders[:MOST_TAKEN_OVER]:
+            banned = rejected_choices(self.state, order.order_id)
+            prices = [one.price_minor for one in insertions(self.state, order, most=1)]
+            tender = expected_minor(self.state, order)
+            prices += [tender] if tender is not None else []
+            otherwise[order.order_id] = min([*prices, order.penalty_minor]) if not banned else 0
+        made = takeovers(self.state, orders[:MOST_TAKEN_OVER], otherwise)
+        for one in made:
+            self._hand(one, {order.order_id: order for order in orders})
+        return bool(made)
+
+    def _hand(self, new: Takeover, orders: dict[str, Order]) -> None:
+        reason = f"a route of its own for {len(new.orders)} orders; one by one they would cost {new.otherwise_minor}"
+        others = (Alternative("one by one", new.otherwise_minor),)
+        fleet = self.state.day.vehicles[new.vehicle_id].fleet_id
+        share, rest = divmod(new.price_minor, len(new.orders))
+        waits = [
+            self._waits(
+                "assign", orders[name], reason, share + rest * (not n), others, vehicle=new.vehicle_id, fleet=fleet
+            )
+            for n, name in enumerate(new.orders)
+        ]
+        names = tuple(name for name, one in zip(new.orders, waits, strict=True) if not one)
+        if not names:
+            return
+        base = self.state.vehicles[new.vehicle_id]
+        first = () if new.handover is None else (new.handover.order_id,)
+        events = [self._route_set(new.vehicle_id, (*base.visited, *first, *names))]
+        for holder_id in sorted(self.state.vehicles):
+            holder = self.state.vehicles[holder_id]
+            if holder_id != new.vehicle_id and set(names) & set(holder.remaining):
+                events.append(self._route_set(holder_id, tuple(one for one in holder.sequence if one not in names)))
+        if new.handover is not None:
+            facts = {"location": new.handover.location, "service_s": new.handover.service_s}
+            name = new.handover.order_id
+            events.append(self._event(EventType.ORDER_CREATED, order_id=name, facts=facts, suffix="/handover"))
+        price = new.price_minor
+        self._add(
+            "assign", names, reason, *events, vehicle=new.vehicle_id, fleet=fleet, price=price, alternatives=others
+        )
 
     def place_order(self, order: Order) -> None:
         """The cheapest that nobody has said no to; it waits for a person where it is of that kind."""
@@ -142,7 +200,7 @@ class Maker:
         }
         vehicle, fleet = who.get("vehicle", ""), who.get("fleet", "")
         proposed = self._event(PROPOSED, order_id=order.order_id, vehicle_id=vehicle, fleet_id=fleet, facts=facts)
-        text = f"{kind}: {reason}; waits for a person until {clock(until_s)}"
+        text = f"{kind}: {reason}; waits for a person until {clock_of(until_s)}"
         self._add(
             "propose", (order.order_id,), text, proposed, vehicle=vehicle, fleet=fleet, price=price, alternatives=others
         )
@@ -185,7 +243,7 @@ class Maker:
         if asks and self._waits("tender", order, f"asks {fleet} first", expected, others, fleet=fleet):
             return
         for ask in asks:
-            reason = f"the cheapest that could bring it, open until {clock(ask.expires_s)}"
+            reason = f"the cheapest that could bring it, open until {clock_of(ask.expires_s)}"
             self._ask(order, ask, self._why(reason), others)
 
     def _ask(self, order: Order, ask: Ask, reason: str, others: tuple[Alternative, ...] = ()) -> None:
@@ -208,11 +266,46 @@ class Maker:
         price = order.penalty_minor
         self._add("leave", (order.order_id,), self._why(reason), left, price=price, alternatives=others)
 
+    def overdue(self) -> bool:
+        """Vehicles that should have gone on and gave no sign of life are out of the day; whether there were any."""
+        clock = self.state.clock_s
+        late = [
+            one for one in self.state.vehicles.values() if one.status == DELAYED and one.back_s + PATIENCE_S < clock
+        ]
+        for vehicle in sorted(late, key=lambda one: (one.back_s, one.vehicle_id)):
+            name = vehicle.vehicle_id
+            lost = self._event(EventType.VEHICLE_FAULT, vehicle_id=name, facts={"presumed": 1}, suffix="/lost")
+            self._add("lost", vehicle.remaining, f"no sign of it since {clock_of(vehicle.back_s)}", lost, vehicle=name)
+        return bool(late)
+
+    def hedge(self) -> None:
+        """A vehicle that may or may not go on: orders that are still at the depot leave it where waiting costs more.
+
+        Waiting costs what the order costs on its own route, delayed as that is, and its penalty times the probability
+        that the vehicle does not come back.
+        """
+        vehicle = self.state.vehicles.get(self.event.vehicle_id)
+        if vehicle is None or vehicle.status != DELAYED or vehicle.left:
+            return
+        lost_bp, name = 10_000 - vehicle.back_bp, vehicle.vehicle_id
+        for order in to_do(self.state, vehicle)[:MOST_ORDERS]:
+            now = self.state.vehicles[name]
+            orders = to_do(self.state, now)
+            without = [one for one in orders if one is not order]
+            own = ahead(self.state, now, orders).cost_minor - ahead(self.state, now, without).cost_minor
+            waiting = own + order.penalty_minor * lost_bp // 10_000
+            options = [one for one in insertions(self.state, order) if one.vehicle_id != name]
+            if not options or options[0].price_minor + self.state.day.prices.moved_minor >= waiting:
+                continue
+            considered = [Alternative(f"vehicle {one.vehicle_id}", one.price_minor) for one in options]
+            reason = f"{name} should be back by {clock_of(vehicle.back_s)} ({vehicle.back_bp // 100} %)"
+            self._assign(order, options[0], reason, [*considered, Alternative(f"wait for {name}", waiting)])
+
     def resequence(self) -> None:
         """A route that has become late: a better order of what is left, where it is worth the disruption."""
         vehicle_id = self.event.vehicle_id
         late = affected(self.state, vehicle_id)
-        if not late:
+        if not late or self.state.vehicles[vehicle_id].status in (BROKEN, ENDED):
             return
         better = resequence(self.state, vehicle_id)
         if better is None:

@@ -53,12 +53,20 @@ def candidates(state: DayState, order: Order, asked: frozenset[str] = frozenset(
     found = []
     for offer in state.day.offers:
         latest = state.day.latest_dispatch_s(order, offer)
-        if offer.fleet_id in asked or state.clock_s > latest:
+        if offer.fleet_id in asked or state.clock_s > latest or _busy(state, offer):
             continue
         price = state.day.tender_minor(offer, order, max(state.clock_s, 0))
         if price < order.penalty_minor or not order.penalty_minor:
             found.append((offer, price))
     return sorted(found, key=lambda one: (one[1], -one[0].accept_p, one[0].fleet_id))
+
+
+def _busy(state: DayState, offer: Offer) -> bool:
+    """Whether a fleet has all that it can have at once."""
+    if offer.most is None:
+        return False
+    ours = [one for one in state.tenders.values() if one.fleet_id == offer.fleet_id]
+    return sum(one.status in ("open", "accepted") for one in ours) >= offer.most
 
 
 def next_asks(state: DayState, order: Order) -> list[Ask]:

@@ -22,6 +22,7 @@ class Offer:
         accept_p: probability that it accepts.
         answer_s: how long an offer stands.
         lead_s: from acceptance to leaving the depot.
+        most: orders it can have at once, offers that stand included (couriers who are free); None: no limit.
     """
 
     fleet_id: str
@@ -29,6 +30,7 @@ class Offer:
     accept_p: float
     answer_s: int = 900
     lead_s: int = 900
+    most: int | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.accept_p <= 1.0:

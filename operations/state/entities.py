@@ -16,7 +16,7 @@ from solvers.problem import Load, Order, Window
 
 OPEN, ABOARD, SERVED, FAILED, CANCELLED, LEFT = "open", "aboard", "served", "failed", "cancelled", "left"
 FINAL = frozenset({SERVED, FAILED, CANCELLED, LEFT})
-MOVING, IDLE, BROKEN, ENDED = "moving", "idle", "broken", "ended"
+MOVING, IDLE, BROKEN, ENDED, DELAYED = "moving", "idle", "broken", "ended", "delayed"
 DAY_S = 86_400
 FASTEST_M_PER_S = 70.0
 """A position that would need more is not believed."""
@@ -36,7 +36,9 @@ class OrderState:
 class VehicleState:
     """``visited``: orders it has been to, in order; ``sequence``: what it was told to do, newest word, all of it.
 
-    ``left``: it has left its depot, and what it is to deliver is aboard.
+    ``left``: it has left its depot, and what it is to deliver is aboard. ``back_s``, ``back_bp``: of one that is
+    delayed by a fault or a driver who has not come: when it should go on, and how sure that is (10,000: certain).
+    ``presumed``: it is only taken to be out of the day, and a sign of life brings it back.
     ``ready_s``: when it is (or will be) done where it is; ``at_order`` is where ("" at its depot). ``impossible``:
     positions that were not believed.
     """
@@ -54,6 +56,9 @@ class VehicleState:
     lon: float | None = None
     position_s: int = 0
     impossible: int = 0
+    back_s: int = 0
+    back_bp: int = 0
+    presumed: bool = False
 
     @property
     def remaining(self) -> tuple[str, ...]:
@@ -165,17 +170,27 @@ def vehicle_after(state: VehicleState, event: Event) -> VehicleState:
         return replace(state, sequence=_sequence(event), version=version) if version >= state.version else state
     if kind in (EventType.ROUTE_STARTED, EventType.BREAK_ENDED):
         # what has broken down stays so until somebody corrects that: its orders are on their way elsewhere
-        status = state.status if state.status in (BROKEN, ENDED) else MOVING
-        return replace(state, status=status, ready_s=max(event.at_s, 0), in_service=False, left=True)
+        ready_s = max(event.at_s, 0)
+        return replace(state, status=_going(state), ready_s=ready_s, in_service=False, left=True, presumed=False)
     if (kind in ARRIVALS or kind in CONCLUSIONS) and event.order_id:
         return replace(_visit(state, event), in_service=kind in ARRIVALS)
     if kind == EventType.DEPARTED and state.status == MOVING:
         return replace(state, ready_s=event.at_s, in_service=False)
     if kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
-        return replace(state, status=BROKEN)
+        return _stopped(state, event)
     if kind == EventType.ROUTE_ENDED:
         return replace(state, status=ENDED, ready_s=event.at_s)
     return state
+
+
+def _stopped(state: VehicleState, event: Event) -> VehicleState:
+    """Out of the day, or out for a while where the event says until when (``back_s``, and how sure: ``back_bp``)."""
+    back_s, back_bp = event.number("back_s"), min(10_000, event.number("back_bp", 10_000))
+    if back_s <= event.at_s or back_bp <= 0 or state.status in (BROKEN, ENDED):
+        status = state.status if state.status == ENDED else BROKEN
+        return replace(state, status=status, presumed=bool(event.number("presumed")))
+    ready_s = max(state.ready_s, back_s)
+    return replace(state, status=DELAYED, ready_s=ready_s, in_service=False, back_s=back_s, back_bp=back_bp)
 
 
 def _placed(state: VehicleState, event: Event) -> VehicleState:
@@ -187,8 +202,13 @@ def _placed(state: VehicleState, event: Event) -> VehicleState:
 
 def _visit(state: VehicleState, event: Event) -> VehicleState:
     visited = state.visited if event.order_id in state.visited else (*state.visited, event.order_id)
-    status = state.status if state.status in (BROKEN, ENDED) else MOVING
-    return replace(state, status=status, visited=visited, at_order=event.order_id, ready_s=event.at_s, left=True)
+    going = replace(state, status=_going(state), presumed=False)
+    return replace(going, visited=visited, at_order=event.order_id, ready_s=event.at_s, left=True)
+
+
+def _going(state: VehicleState) -> str:
+    """Its status after a sign of life."""
+    return state.status if state.status in (BROKEN, ENDED) and not state.presumed else MOVING
 
 
 def _sequence(event: Event) -> tuple[str, ...]:

@@ -46,6 +46,12 @@ def token_of(folder: Path) -> tuple[str, str]:
 @click.option("--tick-seconds", default=5.0, show_default=True, help="How often time passes by itself; 0: never.")
 @click.option("--standby", default=0.0, show_default=True, help="Seconds to wait for another instance to end.")
 @click.option(
+    "--events-from",
+    envvar="FIVEFOLD_LIVE_EVENTS",
+    show_envvar=True,
+    help="Also read events from postgresql://... (?table=NAME) or nats://HOST:PORT/SUBJECT.",
+)
+@click.option(
     "--approve",
     "kinds",
     multiple=True,
@@ -69,6 +75,7 @@ def command(
     clock: str,
     tick_seconds: float,
     standby: float,
+    events_from: str | None,
     kinds: tuple[str, ...],
     approve_above: int | None,
     approve_seconds: int,
@@ -84,7 +91,7 @@ def command(
     try:
         import uvicorn
 
-        from orchestration.live.web import create_app
+        from orchestration.live.web import create_app, event_from
     except ImportError:
         raise InputError("fivefold live needs the extra messages: pip install 'fivefold[messages]'") from None
 
@@ -104,6 +111,11 @@ def command(
         midnight = midnight_of(folder)
         wall = (lambda: int(time.time() - midnight.timestamp())) if clock == "wall" else None
         engine = Engine(read_day(folder), journal, wall_clock=wall)
+        follower = None
+        if events_from:
+            from orchestration.live.feeds import Follower, feed_of
+
+            follower = Follower(feed_of(events_from, folder), engine, event_from)
         token, where = token_of(folder)
         config = uvicorn.Config(create_app(engine, token), host, port, log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
@@ -120,6 +132,8 @@ def command(
         watch.start()
         hand.start()
         server.run([socket])
+        if follower is not None:
+            follower.close()
         engine.close()
         ending.set()
         hand.join(30)

@@ -1,0 +1,196 @@
+"""A day of the twin re-decided event by event: what became known goes into ``decide``, decisions go back as actions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.fabric_world import GIG, LATE_MINOR_PER_MIN, World
+from operations.decide import Decision, decide
+from operations.dispatch.acceptance import Acceptance, Asked
+from operations.state import Approvals, Day, DayState, Event, Offer, Prices, fold, start
+from operations.state.events import ROUTE_SET
+from solvers import PlanningProblem
+from solvers.contracts import Contract, Rule, Version
+from solvers.plan import Plan
+
+NO_SHOW_BACK_S, NO_SHOW_BACK_BP = 4_500, 7_500
+"""Three of four drivers who do not come are replaced, in 75 minutes on average: what the company has seen."""
+REPAIR_S = 4_500
+TAKEN = frozenset(
+    {
+        *("route_started", "arrived", "service_started", "departed", "delivered", "attempt_failed", "loaded"),
+        *("partially_delivered", "diverted", "vehicle_fault", "route_ended", "returned_to_depot", "cancelled"),
+        "load_missing",
+    }
+)
+"""Kinds of events that mean the same in the twin and in the state."""
+
+
+class Driver:
+    """``decide`` of the twin's day over ``operations.decide``; what the world refuses is taken back."""
+
+    def __init__(
+        self, world: World, day: date, problem: PlanningProblem, plan: Plan, belief: Acceptance,
+        approvals: Approvals | None = None,
+    ) -> None:  # fmt: skip
+        planned = {one.vehicle_id: len(one.visits) for one in plan.routes}
+        vehicles = tuple(
+            # couriers are asked order by order, and take no more than they were asked for
+            replace(one, max_stops=planned[one.vehicle_id]) if one.fleet_id == GIG else one
+            for one in problem.vehicles
+            if one.vehicle_id in planned or one.fleet_id != GIG
+        )
+        served = {visit.order_id for route in plan.routes for visit in route.visits}
+        # what the night left for another day stays there: the twin knows no other place for it
+        orders = tuple(one for one in problem.orders if one.order_id in served)
+        free = sum(one.fleet_id == GIG and one.vehicle_id not in planned for one in problem.vehicles)
+        prices = Prices(late_minor_per_min=LATE_MINOR_PER_MIN)
+        self.day = Day(
+            day, replace(problem, orders=orders, vehicles=vehicles), plan, _offers(world, day, belief, free), prices,
+            approvals=approvals or Approvals(),
+        )  # fmt: skip
+        self.state = start(self.day)
+        self.midnight = datetime.combine(day, datetime.min.time(), world.zone)
+        self.route_of = {one.vehicle_id: f"r-{day}-{one.vehicle_id}" for one in plan.routes}
+        self.number = self.decisions = self.refused = 0
+        self.live: Any = None
+
+    def drive(self, live: Any) -> Any:
+        """Play the day."""
+        self.live = live
+        for event in live:
+            for own in self._events(event):
+                self._take(own)
+        return live.result()
+
+    def _seconds(self, moment: datetime) -> int:
+        return int((moment - self.midnight).total_seconds())
+
+    def _events(self, event: Any) -> Iterable[Event]:
+        self.number += 1
+        at_s, seen_s = self._seconds(event.event_time), self._seconds(event.ingest_time)
+        name, order, vehicle = event.event_id, event.order_id or "", event.vehicle_id or ""
+        if event.event_type == "driver_no_show":
+            facts = {"back_s": at_s + NO_SHOW_BACK_S, "back_bp": NO_SHOW_BACK_BP}
+            yield Event(name, event.event_type, at_s, max(at_s, seen_s), vehicle_id=vehicle, facts=facts)
+        elif event.event_type == "vehicle_fault" and self._goes_on(event):
+            yield Event(
+                name, event.event_type, at_s, max(at_s, seen_s), vehicle_id=vehicle, facts={"back_s": at_s + REPAIR_S}
+            )
+        elif event.event_type in TAKEN:
+            yield Event(name, event.event_type, at_s, max(at_s, seen_s), order, vehicle, event.fleet_id or "")
+        elif event.event_type == "tender_declined" and not order and vehicle:
+            # a carrier that declines a route: nobody drives it
+            yield Event(name, "driver_no_show", at_s, max(at_s, seen_s), vehicle_id=vehicle)
+        elif event.event_type in ("tender_accepted", "tender_declined", "tender_expired") and order:
+            open_tender = next(
+                (t for t in self.state.tenders_of.get(order, ()) if self.state.tenders[t].status == "open"), None
+            )
+            if open_tender is not None:
+                yield Event(name, event.event_type, at_s, max(at_s, seen_s), order, fleet_id=GIG, tender_id=open_tender)
+            elif event.event_type == "tender_declined":
+                yield from self._without(order, name, seen_s)
+
+    def _goes_on(self, event: Any) -> bool:
+        """Call the driver: asked to hand over to itself, a van that will go on says that its goods are loaded."""
+        from simulation import Action
+
+        loaded = self.live.view.open_orders(event.route_id)[1:2]
+        if not loaded:
+            return False
+        asked = Action("move_to_other_fleet", self.live.view.now, loaded, vehicle_id=event.vehicle_id)
+        return any("already loaded" in one.reason for one in self.live.decide([asked]))
+
+    def _without(self, order: str, name: str, seen_s: int) -> Iterable[Event]:
+        """A courier who was planned for an order says no: it is off that route and somebody else is looked for."""
+        holder = self.state.vehicle_of(order)
+        if holder is not None:
+            van = self.state.vehicles[holder]
+            rest = json.dumps([one for one in van.sequence if one != order])
+            facts: dict[str, int | str] = {"orders": rest, "version": van.version + 1}
+            yield Event(name, ROUTE_SET, seen_s, seen_s, vehicle_id=holder, facts=facts)
+
+    def _take(self, event: Event) -> None:
+        before = fold(self.state, event)
+        done: list[Event] = []
+        for decision in decide(before, event):
+            self.decisions += 1
+            if self._act(decision, before):
+                done += decision.events
+            else:
+                self.refused += 1
+        self.state = fold(before, *done)
+
+    def _act(self, decision: Decision, state: DayState) -> bool:
+        """Carry a decision out in the world; whether the world could."""
+        from simulation import Action
+
+        now = self.midnight + timedelta(seconds=max(state.clock_s, -86_400))
+        now = max(now, self.live.view.now)
+        if decision.kind == "assign":
+            sequence = next(
+                json.loads(str(one.facts["orders"]))
+                for one in decision.events
+                if one.kind == ROUTE_SET and one.vehicle_id == decision.vehicle_id
+            )
+            moved = Action("move_to_other_fleet", now, decision.order_ids, vehicle_id=decision.vehicle_id)
+            if self.live.decide([moved]):
+                return False
+            self._sequence(decision.vehicle_id, sequence, now)
+            return True
+        if decision.kind == "resequence":
+            sequence = next(json.loads(str(one.facts["orders"])) for one in decision.events if one.kind == ROUTE_SET)
+            return self._sequence(decision.vehicle_id, sequence, now)
+        if decision.kind == "tender":
+            price = decision.price_minor
+            return not self.live.decide([Action("tender_to_gig", now, decision.order_ids, price_minor=price)])
+        if decision.kind == "leave":
+            self.live.decide([Action("defer_zone", now, decision.order_ids)])
+        return True
+
+    def _sequence(self, vehicle: str, wanted: list[str], now: datetime) -> bool:
+        from simulation import Action
+
+        route = next((r for r in self.live.view.routes() if r.endswith(f"-{vehicle}")), self.route_of.get(vehicle, ""))
+        place = {name: number for number, name in enumerate(wanted)}
+        queued = self.live.view.open_orders(route)
+        # whom the driver has taken up already is open but not in the queue any more
+        for skip in (0, 1):
+            rest = sorted(queued[skip:], key=lambda one: place.get(one, len(place)))
+            if rest and not self.live.decide([Action("resequence", now, tuple(rest), route_id=route)]):
+                return True
+        return False
+
+
+def _offers(world: World, day: date, belief: Acceptance, free: int) -> tuple[Offer, ...]:
+    tariff = world.reference["tariff_rules"]
+    own = tariff[tariff["fleet_id"] == GIG].set_index("component")["amount_minor"]
+    rules = tuple(
+        Rule(name, "add", unit, int(own.get(name, 0))) for name, unit in (("per_stop", "stop"), ("per_km", "km"))
+    )
+    contract = Contract("gig", GIG, "EUR", (Version(day, day, rules),))
+    return (Offer(GIG, contract, max(0.05, belief.p(GIG, "", 10, 900, 3_000)), answer_s=600, lead_s=1_500, most=free),)
+
+
+def learn(belief: Acceptance, problem: PlanningProblem, frame: pd.DataFrame, events: pd.DataFrame) -> None:
+    """What a day's answers tell of who says yes: couriers by order, carriers by route."""
+    from operations.dispatch.acceptance import order_price_minor
+
+    orders = {one.order_id: one for one in problem.orders}
+    planned = dict(zip(frame["order_id"], frame["fleet_id"], strict=True))
+    answers = events[events["event_type"].isin(["tender_accepted", "tender_declined"])]
+    for row in answers.itertuples():
+        accepted = row.event_type == "tender_accepted"
+        if isinstance(row.order_id, str) and planned.get(row.order_id) == GIG:
+            order = orders[row.order_id]
+            price, metres = order_price_minor(problem, order, GIG)
+            hour = (order.windows[0].start_s if order.windows else 36_000) // 3_600
+            belief.learn(Asked(GIG, "", hour, price, metres, accepted))
+        elif not isinstance(row.order_id, str) and isinstance(row.fleet_id, str):
+            belief.learn(Asked(row.fleet_id, "", 18, 0, 0, accepted))
