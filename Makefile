@@ -8,7 +8,7 @@ HOME_FOLDER ?= .fivefold
 WORKERS ?= auto
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-fast ui bench lint format clean
+.PHONY: help setup demo test test-fast ui bench experiment lint format clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ test-fast: setup ## the tests that take seconds
 
 bench: setup ## print what is measured beside its targets (cold and warm demo, overhead, memory, ratios); ~15 minutes
 	@$(BIN)/fivefold --home $(HOME_FOLDER) bench all
+
+experiment: setup ## every arm of the compounding experiment in a small city, ~1 minute; ARGS="--workers 2" for the whole
+	@$(BIN)/fivefold --home $(HOME_FOLDER) experiment compounding $(or $(ARGS),--smoke)
 
 lint: setup ## ruff, mypy, import contracts, dbt parse, sqlfluff
 	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .

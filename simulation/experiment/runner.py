@@ -168,6 +168,10 @@ def _processes(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Result]
                 tries += 1
                 if tries > RETRIES:
                     raise
+            except BaseException:
+                # interrupted: what has not begun is not begun any more
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 @contextmanager

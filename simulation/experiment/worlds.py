@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from domain.codes import ControlMode
+from domain.errors import InputError
 from simulation.city import City
 from simulation.demand import draw_orders
 from simulation.experiment.arms import Arm
@@ -32,8 +34,18 @@ PASSES = 3
 
 
 def scenario_of(settings: Settings, seed: int) -> Scenario:
-    """The scenario of a world."""
+    """The scenario of a world.
+
+    Raises:
+        InputError: it is not a city with one depot and three fleets: routed, offered by route, offered by order.
+    """
     scenario = load_scenario(settings.scenario)
+    modes = [one.control_mode for one in scenario.fleets]
+    if sum(one.depots for one in scenario.cities) != 1 or modes != list(ControlMode):
+        raise InputError(
+            f"scenario {settings.scenario!r}: the experiment needs one depot and three fleets in this order: "
+            f"{', '.join(ControlMode)}"
+        )
     update: dict[str, Any] = {"seed": SEED_BASE + seed}
     if not settings.shifts:
         update["shocks"] = ()

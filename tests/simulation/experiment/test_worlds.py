@@ -116,6 +116,13 @@ def test_a_cluster_needs_ray(monkeypatch, tmp_path):
         run_all([Job(Arm(0), 901, TINY)], tmp_path, SHA, workers=2, ray_address="ray://nowhere:1")
 
 
+def test_a_scenario_that_does_not_fit_is_refused():
+    from simulation.experiment.worlds import scenario_of
+
+    with pytest.raises(InputError, match="one depot and three fleets"):
+        scenario_of(Settings(scenario="default"), 0)
+
+
 def test_impossible_settings_are_refused():
     with pytest.raises(InputError, match="days must be 1 or more"):
         Settings(days=0)
