@@ -72,7 +72,11 @@ def run_job(arm: Arm, seed: int, settings: Settings) -> Result:
     from simulation.experiment.worlds import run_arm
 
     began = time.process_time()
-    result = run_arm(arm, seed, settings)
+    try:
+        result = run_arm(arm, seed, settings)
+    except Exception as error:
+        error.add_note(f"in world {seed}, arm {arm.name}")
+        raise
     return {**result, "cpu_s": round(time.process_time() - began, 3)}
 
 

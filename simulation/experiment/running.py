@@ -131,8 +131,9 @@ class Operation:
             self._follow(road, event)
         if self.arm.on("orchestration"):
             out += self._rescue_for(view, event, road, now)
-        concluded = kind in CONCLUDING and road is not None and event.route_id in self.routes
-        if self.watches and concluded and road is not None and now - road.looked >= LOOK_EVERY_S:
+        # a customer may put an order off before the van has left: nothing to project yet
+        on_road = kind in CONCLUDING and road is not None and road.started
+        if self.watches and on_road and road is not None and now - road.looked >= LOOK_EVERY_S:
             road.looked = now
             out += [[[one]] for one in self._look(view, event.route_id, road, event.ingest_time)]
         return out
@@ -292,7 +293,9 @@ class Operation:
         if (begin < closes - NEAR_LATE_S).all():
             return []
         if self.arm.shared:
-            paths = projected(self.plan, self.belief, sequence, road.place, clock, pace, int(now), speed, road.believed)
+            paths = projected(
+                self.plan, self.belief, sequence, road.place, clock, pace, max(0, int(now)), speed, road.believed
+            )
             risk = paths.p_after(closes)
             low, high = paths.quantiles([0.1, 0.9])
         else:

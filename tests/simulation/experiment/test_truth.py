@@ -77,3 +77,12 @@ def test_learning_that_is_off_leaves_belief_as_it_was():
         moved = bool((belief.zone.value() != learned.zone.value()).any())
         assert moved is moves
         assert bool(belief.risk.attempts.sum() != learned.risk.attempts.sum()) is moves
+
+
+def test_orders_put_off_the_evening_before_are_no_sign_of_a_running_route():
+    """Whoever is asked agrees to another day: those answers come before midnight, when no van has left."""
+    willing = replace(
+        TINY, orders=150, effects=(("confirm_log_odds", 0.0), ("fix_address_share", 0.0), ("reschedule_share", 1.0))
+    )
+    whole = totals(Arm(31), willing)
+    assert whole["treated"] > 0 and whole["concluded"] <= whole["orders"]
