@@ -20,6 +20,7 @@ from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle
 from solvers.families.rows import rule_from_row
 from solvers.plan import Unserved
 from solvers.problem import LARGEST, UNLIMITED, Attribute, Rule
+from solvers.time_of_day import by_time_of_day
 from solvers.travel import fit_travel, osrm_matrices
 
 FAILURE_COST_MINOR = 1_720
@@ -116,7 +117,12 @@ def _as_learned(travel: Travel, day: DayInputs, depots: pd.DataFrame) -> Travel:
     hours = dict.fromkeys(WORKING_HOURS, 1 / len(WORKING_HOURS))
     wet = {one: one in day.wet_hours for one in hours}
     factors = day.beliefs.travel_factors(travel.distance_m, zones, hours, wet)
-    return Travel(travel.distance_m, np.rint(travel.duration_s * factors).astype(np.int64))
+    learned = Travel(travel.distance_m, np.rint(travel.duration_s * factors).astype(np.int64))
+    if os.environ.get("FIVEFOLD_TRAVEL_BY_HOUR", "") != "1":
+        return learned
+    by_hour = day.beliefs.hour_factor(wet)
+    mean = sum(by_hour.values()) / len(by_hour)
+    return by_time_of_day(learned, {hour * 3_600: round(100 * mean / factor) for hour, factor in by_hour.items()})
 
 
 def _with_known(travel: Travel, lat: Numbers, lon: Numbers, ages: Numbers, *seen: Numbers) -> Travel:
@@ -145,7 +151,11 @@ def _with_known(travel: Travel, lat: Numbers, lon: Numbers, ages: Numbers, *seen
         newest = min(age for age, _, _ in trips)
         of_newest = np.array([one[1:] for one in trips if one[0] == newest])
         distance[pair], duration[pair] = np.ceil(np.median(of_newest, axis=0)).astype(np.int64)
-    return Travel(distance, duration)
+    if travel.by_start_s is None:
+        return Travel(distance, duration)
+    ratio = duration / np.maximum(travel.duration_s, 1)  # what was observed goes through the day as the rest does
+    by_start = np.rint(travel.by_start_s * ratio).astype(np.int64)
+    return replace(travel, distance_m=distance, duration_s=duration, by_start_s=by_start)
 
 
 def _seconds(moment: Any, midnight: pd.Timestamp) -> int:

@@ -8,7 +8,7 @@ from domain.errors import InputError
 from models.trajectory import trajectory
 
 RNG = np.random.default_rng(0)
-SIZE = 12_000
+SIZE = 9_000
 
 
 def arms(slope, level=0.0, seed=0):

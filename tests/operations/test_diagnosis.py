@@ -45,7 +45,7 @@ def facts(seed=0, **planted):
     return frame
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_quiet_weeks_have_no_finding(seed):
     asked = answers(facts(seed), NEW)
     assert findings(asked) == []

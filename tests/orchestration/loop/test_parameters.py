@@ -10,7 +10,7 @@ from domain.errors import InputError
 from orchestration.loop.lineage import lineage
 from orchestration.loop.parameters import ages, learn_day, newest_parameters
 from orchestration.planning import plan_day, publish
-from orchestration.planning.build import building_of
+from orchestration.planning.build import build_problem, building_of
 
 DAY = date(2026, 3, 8)
 
@@ -47,10 +47,20 @@ def test_a_plan_is_made_with_what_was_learned_and_says_so(town, planned):
         factor = inputs.beliefs.service_factor(building_of(row["attributes"]))
         assert one.service_s == max(1, round(int(row["service_s"]) * factor))
     assert {one.service_s for one in planned.problem.orders} != set(declared["service_s"])
+    assert planned.problem.travel.by_start_s is None
     uses = town.query("select * from learned.uses where service_date = ?", [DAY])
     assert {"service_time", "travel_time"} <= set(uses["kind"])
     assert set(uses["plan_id"]) == set(planned.frames[tables.PLANS.qualified_name]["plan_id"])
     assert 0 <= ages(town, "town")["newest_outcome_age_h_p95"] <= 24
+
+
+def test_plans_may_drive_at_the_learned_speed_of_each_hour(planned, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_TRAVEL_BY_HOUR", "1")
+    travel = build_problem(planned.inputs).travel
+    assert travel.by_start_s is not None
+    at = {start: table.sum() for start, table in zip(travel.starts_s, travel.by_start_s, strict=True)}
+    slow, quick = (f(range(8, 18), key=lambda h: planned.inputs.beliefs.hour_factor({h: False})[h]) for f in (max, min))
+    assert at[slow * 3_600] >= at[quick * 3_600]
 
 
 def test_lineage_goes_from_an_outcome_to_the_plan_and_back(town, planned):
