@@ -87,12 +87,12 @@ def learned_parameters(context: dg.AssetExecutionContext) -> dg.MaterializeResul
     ],
 )
 def drift_alarms() -> dg.MaterializeResult:
-    """Drift of losses by segment and of features; an alarm asks for a retrain, which never serves by itself."""
+    """Drift of losses by segment and of features; an alarm asks for a retrain; a champion proven worse is rolled back."""
     from orchestration.loop.guard import drift_report, shadow
 
     with open_lake() as lake:
         found = drift_report(lake, settings.source())
-        judged = shadow(lake, settings.home(), settings.source())
+        judged = shadow(lake, settings.home(), settings.source(), roll_back=True)
     recent = found["recent_alarms"]
     moved = [one for one in found["features"] if one["shifted"]]
     names = ("stream", "segment", "day", "before", "after")

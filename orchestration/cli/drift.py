@@ -22,7 +22,7 @@ def command(source: str, apply: bool, home: Path) -> Any:
 
     with Lake.open(home) as lake:
         result = drift_report(lake, source)
-        result["shadow"] = shadow(lake, home, source, apply=apply)
+        result["shadow"] = shadow(lake, home, source, promote=apply, roll_back=apply)
 
     def show() -> None:
         click.echo(f"{source} as of {result['as_of']:%Y-%m-%d %H:%M}: {len(result['alarms'])} alarms")

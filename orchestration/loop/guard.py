@@ -80,11 +80,13 @@ def _shifts(lake: Lake, source: str, moment: datetime) -> list[dict[str, Any]]:
     return feature_shifts(rows[~new], rows[new], names)
 
 
-def shadow(lake: Lake, home: Path, source: str, *, apply: bool = False) -> list[dict[str, Any]]:
+def shadow(
+    lake: Lake, home: Path, source: str, *, promote: bool = False, roll_back: bool = False
+) -> list[dict[str, Any]]:
     """Each task's challenger beside its champion, and its champion beside the one before, on outcomes that came since.
 
-    The rows are those neither was trained on. With ``apply`` a challenger that is proven better serves from now on, and
-    a champion that is proven worse than the one before is rolled back; without it nothing changes.
+    The rows are those neither was trained on. With ``promote`` a challenger that is proven better serves from now on,
+    with ``roll_back`` a champion that is proven worse than the one before goes; without them nothing changes.
     """
     from models.promotion import judge, should_roll_back
     from models.registry import Registry
@@ -121,7 +123,7 @@ def shadow(lake: Lake, home: Path, source: str, *, apply: bool = False) -> list[
                 verdict = judge(y, ours, theirs, cluster, zones, binary=task != "eta", before=before)
             else:
                 verdict = should_roll_back(y, ours, theirs, cluster, binary=task != "eta")
-            act = apply and verdict.promote
+            act = verdict.promote and (promote if kind == "challenger" else roll_back)
             if act and kind == "challenger":
                 registry.promote(task, source, other)
             elif act:
