@@ -87,7 +87,7 @@ def learned_parameters(context: dg.AssetExecutionContext) -> dg.MaterializeResul
     ],
 )
 def drift_alarms() -> dg.MaterializeResult:
-    """Drift of losses by segment and of features; an alarm asks for a retrain; a champion proven worse is rolled back."""
+    """Drift of losses by segment and of features; alarms ask for a retrain, a champion proven worse goes back."""
     from orchestration.loop.guard import drift_report, shadow
 
     with open_lake() as lake:
