@@ -45,7 +45,9 @@ class Preferences:
         """Seconds between stops with the drivers' reasons in them: what a plan should minimise to go as they do."""
         features = _features(route, self.usual)
         worth = features[:, :, 1:] @ self.weights[1:] / max(self.weights[0], 1e-6)
-        cost = 60.0 * (np.log1p(route.seconds / 60.0) - worth)
+        # a step of the logarithm is worth so many seconds at the legs that are chosen among
+        near = np.where(np.eye(len(route.area), dtype=bool), np.inf, route.seconds).min(axis=1)
+        cost = route.seconds - (60.0 + float(np.median(near))) * worth
         cost -= min(0.0, float(cost.min()))
         np.fill_diagonal(cost, 0.0)
         return np.rint(cost * 10).astype(np.int64)

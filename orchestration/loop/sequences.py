@@ -65,17 +65,14 @@ def _driven(frame: pd.DataFrame, base: TravelModel) -> DrivenRoute:
 
 
 def planned_order(route: DrivenRoute, costs: np.ndarray, iterations: int) -> list[int]:
-    """The order in which the planner visits the stops of a route from its first one, without a way back."""
+    """The order in which the planner visits the stops of a route from its first one, and back to it."""
     size = len(costs)
     orders = tuple(Order(str(number), number, "start", penalty_minor=10**9) for number in range(1, size))
-    # the driven sequence ends at its last stop: the way back costs nothing
-    legs = costs.copy()
-    legs[:, 0] = 0
     problem = PlanningProblem(
         depots=(Depot("start", 0),),
         orders=orders,
         vehicles=(Vehicle("van", "own", "start", 0, 2**30, tariff=Tariff(per_km_minor=1_000)),),
-        travel=Travel(legs, np.ones_like(legs)),
+        travel=Travel(costs, np.ones_like(costs)),
         currency="XXX",
     )
     made = plan(problem, SolveSettings(seconds=120.0, seed=0, iterations=iterations))
@@ -105,7 +102,7 @@ def compare(
         arms = {"by_time": by_time, "as_drivers": as_drivers}
         row = {f"{arm}_{key}": value for arm, order in arms.items() for key, value in closeness(order).items()}
         for arm, order in {**arms, "driven": list(range(1, len(frame)))}.items():
-            path = np.append(0, order)
+            path = np.concatenate([[0], order, [0]])
             row[f"{arm}_seconds"] = float(route.seconds[path[:-1], path[1:]].sum())
         rows.append(row)
         if progress:
