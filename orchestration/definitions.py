@@ -8,7 +8,7 @@ from orchestration import settings
 from orchestration.assets import ASSETS, RESOURCES
 from orchestration.assets.common import SERVICE_DAYS
 from orchestration.assets.learning import DRIFT_TAG
-from orchestration.sensors import landing_sensor, late_rows_sensor
+from orchestration.sensors import landing_sensor, late_rows_sensor, running_day_sensor
 
 NIGHTLY_TAGS = {"dagster/priority": "10", "fivefold/kind": "nightly"}
 """The queue takes the nightly plan first; ``dagster.yaml`` keeps backfills from taking every place."""
@@ -43,6 +43,15 @@ load = dg.define_asset_job(
     selection=dg.AssetSelection.groups("ingestion"),
     executor_def=dg.in_process_executor,
     description="Load new files of the source.",
+)
+
+dispatch = dg.define_asset_job(
+    "dispatch",
+    selection=dg.AssetSelection.groups("dispatch"),
+    partitions_def=SERVICE_DAYS,
+    tags={"dagster/priority": "5", "fivefold/kind": "dispatch"},
+    executor_def=dg.in_process_executor,
+    description="A micro-batch of a day under way: what became known is decided.",
 )
 
 
@@ -83,11 +92,12 @@ def retrain_on_drift(context: dg.SensorEvaluationContext, event: dg.EventLogEntr
 
 landing_folder = landing_sensor(load)
 late_rows = late_rows_sensor(account)
+running_day = running_day_sensor(dispatch)
 
 defs = dg.Definitions(
     assets=ASSETS,
-    jobs=[nightly, account, learn, load],
+    jobs=[nightly, account, learn, load, dispatch],
     schedules=[plan_tomorrow, account_yesterday, learn_weekly],
-    sensors=[landing_folder, late_rows, retrain_on_drift],
+    sensors=[landing_folder, late_rows, running_day, retrain_on_drift],
     resources=RESOURCES,
 )

@@ -14,7 +14,9 @@ from orchestration.sources import data_folder
 
 SETTLE_S = 5.0
 """A file that changed within this time may still be written to."""
-LOOK_EVERY_S, REBUILD_EVERY_S = 60, 600
+LOOK_EVERY_S, REBUILD_EVERY_S, DISPATCH_EVERY_S = 60, 600, 60
+NEW_WITHIN = timedelta(days=1)
+"""What is older when the sensor is first turned on is history, and not a day under way."""
 MOST_DATES_A_RUN = 31
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -73,6 +75,32 @@ def late_rows_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinitio
         return dg.SensorResult(run_requests=requests, cursor=landed)
 
     return late_rows
+
+
+def running_day_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+    """The sensor on events of today's service date."""
+
+    @dg.sensor(name="running_day", job=job, minimum_interval_seconds=DISPATCH_EVERY_S)
+    def running_day(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """A micro-batch of dispatch for every date with a published plan whose events grew."""
+        from orchestration.lake import Lake
+
+        seen = datetime.fromisoformat(context.cursor) if context.cursor else datetime.now().astimezone() - NEW_WITHIN
+        with Lake.open(settings.home()) as lake:
+            grown = lake.query(
+                "select service_date, max(ingest_time) as landed from raw.delivery_events e "
+                "where source = ? and ingest_time > ? and exists (select 1 from plan.routes r "
+                "where r.source = e.source and r.service_date = e.service_date) group by 1 order by 1",
+                [settings.source(), seen],
+            )
+        if grown.empty:
+            return dg.SkipReason("no new events of a planned date")
+        landed = grown["landed"].max().isoformat()
+        dates = [stamp.date().isoformat() for stamp in grown["service_date"].astype("datetime64[s]")]
+        requests = [dg.RunRequest(run_key=f"{one}-{landed}", partition_key=one) for one in dates]
+        return dg.SensorResult(run_requests=requests, cursor=landed)
+
+    return running_day
 
 
 def spans(dates: Sequence[date], longest: int = MOST_DATES_A_RUN) -> list[tuple[date, date]]:

@@ -8,6 +8,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from orchestration.assets.acting import actions  # noqa: E402
+from orchestration.assets.dispatch import dispatch_decisions  # noqa: E402
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
 from orchestration.assets.learning import eta_model, failed_model, late_model, prediction_evaluation  # noqa: E402
@@ -33,6 +34,7 @@ ASSETS = [
     predictions,
     daily_plan,
     actions,
+    dispatch_decisions,
     cost_ledger,
     daily_kpis,
     drift_alarms,

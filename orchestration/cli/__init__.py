@@ -34,6 +34,7 @@ COMMANDS = {
     "verify": "Prove a plan against its problem; price what it exceeds, give arrivals, explain",
     "constraints": "The constraint types, their parameters and units",
     "live": "The day as a service: events in, decisions out, a page for dispatchers",
+    "dispatch": "One micro-batch of a running day: what became known is decided",
     "replay": "Decide a day again and compare it bit for bit",
     "invoice": "What a contract says is owed; a carrier's invoice reconciled line by line",
     "simulate": "Play days of the digital twin into a folder of tables",

@@ -17,7 +17,17 @@ from orchestration.definitions import account_yesterday, defs, landing_folder, l
 from orchestration.lake import Lake
 from orchestration.sensors import RANGE_END, RANGE_START, spans
 
-GROUPS = {"ingestion", "features", "prediction", "planning", "learning", "evaluation", "operation", "acting"}
+GROUPS = {
+    "ingestion",
+    "features",
+    "prediction",
+    "planning",
+    "learning",
+    "evaluation",
+    "operation",
+    "acting",
+    "dispatch",
+}
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,18 @@
 """Decisions of the live day reach the lake by the outbox: all of them, once, whatever is handed over again."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
+
+import pandas as pd
+import pytest
 
 from domain.tables import TABLES
 from operations.state import start
 from orchestration.acting.relay import relay
 from orchestration.lake import Lake
-from orchestration.live.engine import Engine
+from orchestration.live.batch import decide_batch
+from orchestration.live.begin import day_folder
+from orchestration.live.dayfile import write_day
+from orchestration.live.engine import Engine, replay
 from orchestration.live.journal import Journal
 from orchestration.live.outbox import TABLE, DecisionOutbox
 from orchestration.messaging.store import OutboxStore
@@ -37,3 +43,72 @@ def test_decisions_reach_the_lake_once(tmp_path, monkeypatch):
     assert rows["decided_at"].iloc[1].tz_convert("UTC") == MIDNIGHT.replace(hour=7, minute=30)
     assert "leave" in rows["alternatives"].iloc[1]
     assert start(day).day.problem.currency == rows["currency"].iloc[0]
+
+
+def landed(lake, events):
+    """Events as the lake holds them."""
+    table = TABLES["raw.delivery_events"]
+    rows = [
+        dict.fromkeys(table.column_names)
+        | {
+            "source": "demo",
+            "event_id": one.event_id,
+            "event_type": one.kind,
+            "order_id": one.order_id or None,
+            "vehicle_id": one.vehicle_id or None,
+            "service_date": DATE,
+            "event_time": MIDNIGHT + timedelta(seconds=one.at_s),
+            "ingest_time": MIDNIGHT + timedelta(seconds=one.seen_s),
+            "retracted": False,
+            "file_id": "f1",
+        }
+        for one in events
+    ]
+    lake.append(table, pd.DataFrame(rows))
+
+
+def test_a_micro_batch_decides_what_is_new_once_and_leaves_a_served_day_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    day = make_day(orders=6, vans=2, iterations=50)
+    folder = day_folder(tmp_path, "demo", DATE)
+    write_day(folder, day, MIDNIGHT)
+    with Lake.open(tmp_path) as lake:
+        landed(lake, [event("c1", "cancelled", 27_500, order_id="o3")])
+    first = decide_batch(tmp_path, "demo", DATE)
+    assert (first.events, first.taken, first.decisions) == (1, 1, 1)
+    assert decide_batch(tmp_path, "demo", DATE).events == 0
+    with Lake.open(tmp_path) as lake:
+        landed(lake, [event("g1", "driver_no_show", 27_600, vehicle_id=next(iter(day.planned)))])
+    second = decide_batch(tmp_path, "demo", DATE)
+    assert second.events == 1 and second.decisions >= 1
+    with Lake.open(tmp_path) as lake:
+        assert len(lake.query(f"select * from {TABLE}")) == first.decisions + second.decisions
+    with Journal(folder) as journal:
+        assert replay(day, journal).identical
+        assert decide_batch(tmp_path, "demo", DATE).served
+
+
+def test_a_reader_of_the_stream_that_stops_reading_is_let_go_and_holds_nobody_up(tmp_path, monkeypatch):
+    import asyncio
+
+    web = pytest.importorskip("orchestration.live.web")
+    monkeypatch.setattr(web, "STREAM_WAITING", 2)
+
+    class Connected:
+        async def is_disconnected(self):
+            return False
+
+    async def slow_reader():
+        day = make_day(orders=6, vans=2, iterations=50)
+        with Journal(tmp_path) as journal:
+            engine = Engine(day, journal)
+            stream = web._decisions(engine, Connected())
+            assert await anext(stream) == ": open\n\n"
+            events = [event(f"c{n}", "cancelled", 27_000 + n, order_id=f"o{n}") for n in range(1, 7)]
+            done = await asyncio.wrap_future(engine.submit(events))  # it is not held up by who does not read
+            await asyncio.sleep(0.2)
+            rest = [part async for part in stream]
+            assert len(done) == 6 and len(rest) <= 2 and engine.listeners == []
+            engine.close()
+
+    asyncio.run(slow_reader())

@@ -1,0 +1,32 @@
+"""``fivefold dispatch``: one micro-batch of the live day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.options import fivefold_command
+
+
+@click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")
+@click.argument("source")
+@fivefold_command(
+    "Decide what became known of DATE of SOURCE since the last time, from the lake's events, as the service does. "
+    "Run it as often as events come; it repeats nothing, and leaves a day alone that a live service serves.",
+    example="fivefold dispatch demo 2026-03-02",
+)
+def command(home: Path, source: str, service_date: datetime) -> Any:
+    from orchestration.live.batch import decide_batch
+
+    result = decide_batch(home, source, service_date.date()).summary()
+
+    def show() -> None:
+        if result["served"]:
+            click.echo("a live service serves this day")
+        for key in ("events", "taken", "refused", "decisions"):
+            click.echo(f"{key:>10}  {result[key]}")
+
+    return result, show

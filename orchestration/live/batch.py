@@ -1,0 +1,68 @@
+"""The live day in micro-batches: the same journal and the same core, without a service. What runs every few minutes.
+
+Events come from the lake; each is decided once, by its name in the journal. While a live service serves the day, the
+batch leaves it alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+from domain.errors import InputError
+from operations.state import Approvals
+from orchestration.lake import Lake
+from orchestration.live.begin import begin_day, day_folder, events_of
+from orchestration.live.dayfile import midnight_of, read_day, write_day
+from orchestration.live.engine import BATCH, REFUSED, TAKEN, Engine
+from orchestration.live.journal import Journal
+from orchestration.live.outbox import DecisionOutbox
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch did. ``served``: a live service has the day, nothing was done."""
+
+    events: int = 0
+    taken: int = 0
+    refused: int = 0
+    decisions: int = 0
+    served: bool = False
+
+    def summary(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def decide_batch(home: Path, source: str, service_date: date, approvals: Approvals | None = None) -> Batch:
+    """Decide what became known of a date since the last batch; decisions go to the lake by the outbox.
+
+    A process that dies anywhere is repeated by the next batch: events by name, decisions by key.
+
+    Raises:
+        InputError: no plan of the date is published.
+    """
+    from orchestration.acting.relay import relay
+    from orchestration.messaging.store import OutboxStore
+
+    folder = day_folder(home, source, service_date)
+    with Lake.open(home) as lake:
+        try:
+            journal = Journal(folder)
+        except InputError:
+            return Batch(served=True)
+        with journal, OutboxStore(home / "outbox") as store:
+            if not (folder / "day.json").exists():
+                write_day(folder, *begin_day(lake, source, service_date, approvals))
+            day, midnight = read_day(folder), midnight_of(folder)
+            engine = Engine(day, journal)
+            before = journal.counts()[1]
+            events = [one for one in events_of(lake, source, service_date, midnight) if one.event_id not in engine.ids]
+            results = []
+            for first in range(0, len(events), BATCH):
+                results += engine.submit(events[first : first + BATCH]).result()
+            engine.close()
+            DecisionOutbox(store, journal, day, source, midnight).deliver()
+            relay(lake, store)
+            count = {name: sum(one.result == name for one in results) for name in (TAKEN, REFUSED)}
+            return Batch(len(events), count[TAKEN], count[REFUSED], journal.counts()[1] - before)
