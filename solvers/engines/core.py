@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 
-from solvers.engines import Sequences
+from solvers.engines import RELOAD, Sequences
 from solvers.engines.compiled.arrays import covers, startable
 from solvers.engines.master import Pool, recombine
 from solvers.engines.nearest import nearest_plan
@@ -23,7 +23,7 @@ from solvers.engines.parts import PART, Parts
 from solvers.engines.task import Answer, Task
 from solvers.engines.worker import SharedProblem, Worker
 from solvers.evaluator import Evaluator
-from solvers.problem import PlanningProblem
+from solvers.problem import LARGEST, PlanningProblem
 
 LONG = 125
 """Stops a route above which parts of few routes are too few."""
@@ -47,8 +47,8 @@ RESCUE_S = 0.4
 """Seconds of the compiled engine where PyVRP found nothing."""
 COLD_SHARE = 0.5
 """Share of the time after which a first plan of the compiled engine is waited for no longer."""
-EXPLORE = 0.2
-"""How often another way than the one that gains most is tried."""
+EXPLORE, EXPLORE_LARGE = 0.06, 0.15
+"""How often any way is tried instead of the one that gains most."""
 FORGET = 0.4
 """Weight of the latest gain in a way's average."""
 TEMPERATURES = (0.1, 0.5, 2.0)
@@ -128,9 +128,11 @@ class _Core:
         self.say = say
         self.parts = Parts(self.evaluator, chance)
         self.startable, self.covered = startable(problem), covers(problem)
-        # the master knows no rules over the whole plan
         small = len(problem.orders) <= LARGE
-        self.pool = Pool(self.evaluator) if small and not self.evaluator.rules.plan else None
+        self.ways = [Way("pyvrp", PART)]
+        if self.covered:
+            self.ways += [Way("compiled", 4 * PART), *([] if small else [Way("compiled", PART)])]
+        self.pool = Pool(self.evaluator) if small else None
 
     def left(self) -> float:
         """Seconds until the deadline."""
@@ -229,9 +231,24 @@ class _Core:
         self.pool.add(best)
         before = self.pool.cost(best)
         found = recombine(self.pool, best, seconds=seconds, workers=len(self.team), seed=0)
+        if self.evaluator.rules.plan and self._worth(found) >= self._worth(best):
+            return best  # rules over the whole plan are not in the master's model
         if found is not best and before is not None:
             self.say(f"master: {before} to {self.pool.cost(found)} from {len(self.pool.routes)} routes")
         return found
+
+    def _worth(self, sequences: Sequences) -> tuple[int, int]:
+        """Excess over hard rules of the whole plan, and the cost with its soft ones, of routes of the pool."""
+        summaries, cost = [], self.pool.cost(sequences) if self.pool is not None else None
+        for key, ids in sequences.items():
+            vehicle = self.evaluator.vehicles[key]
+            stops = [None if one == RELOAD else self.evaluator.orders[one] for one in ids]
+            found = self.evaluator.evaluate(vehicle, stops)
+            if found is None:
+                return LARGEST, LARGEST
+            summaries.append(self.evaluator.summary(vehicle, stops, found.timing))
+        hard, priced = self.evaluator.rules.plan_price(summaries)
+        return hard, priced + (LARGEST if cost is None else cost)
 
     def _portfolio(self, seed: int, initial: Sequences | None) -> Sequences | None:
         """Searches of the whole in rounds, each from the best of the last and what the master makes of all routes."""
@@ -269,12 +286,14 @@ class _Core:
     def _first(self, seed: int) -> Sequences | None:
         seconds = max(0.6, min(0.15 * self.left(), 0.004 * len(self.problem.orders)))
         tasks = [Task(seconds, seed + n, factor=FACTORS[n % 2], cpu=self.cpu) for n in range(len(self.team))]
-        if self.startable:
+        large = len(self.problem.orders) > LARGE
+        if self.startable and (large or self.seconds < SHORT_S):
             # insertion serves whatever can be served, however little time there is
-            large = len(self.problem.orders) > LARGE
             one = Task(0.5 if large else seconds, seed, cpu=self.cpu, engine="compiled")
             tasks = [one, *([] if large else tasks[:-1])]
         best = self.whole(tasks)
+        if best is None and self.startable and not large and self.seconds >= SHORT_S:
+            best = self._rescued(seed)
         if best is None and self.startable:
             self.say("the compiled engine is not ready: routes by the nearest stop in time")
             best = nearest_plan(self.evaluator)
@@ -309,9 +328,7 @@ class _Core:
 
     def _improve_parts(self, reserve: float) -> None:
         """Parts until ``reserve`` seconds are left."""
-        ways = [Way("pyvrp", PART)]
-        if self.covered:
-            ways += [Way("compiled", PART), Way("compiled", 4 * PART)]
+        ways = self.ways
         while self.left() > 0.15 + reserve or any(worker.task for worker in self.team):
             for worker in self.team:
                 if worker.task is None and self.left() > 0.15 + reserve:
@@ -324,11 +341,12 @@ class _Core:
         self.say(f"gained a second of late: {rates}")
 
     def _way(self, ways: list[Way]) -> Way:
-        """The way that gains most, each one tried first, and now and then another."""
+        """The way that gains most, and now and then another; on large plans each is tried first."""
+        large = len(self.parts.ids) > LARGE
         untried = [one for one in ways if one.rate is None]
-        if untried:
-            return self.chance.choice(untried)
-        if self.chance.random() < EXPLORE:
+        if untried and (large or untried[0] is ways[0]):
+            return untried[0]
+        if self.chance.random() < (EXPLORE_LARGE if large else EXPLORE):
             return self.chance.choice(ways)
         return max(ways, key=lambda one: one.rate or 0.0)
 

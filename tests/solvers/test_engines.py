@@ -1,6 +1,7 @@
 """Engines keep their limits, repeat themselves where they promise to, and are never worse than their members."""
 
 import os
+import random
 import time
 
 import numpy as np
@@ -172,3 +173,20 @@ def test_who_had_no_time_is_not_said_to_have_no_room(monkeypatch):
     found = plan(problem, SolveSettings(seconds=0.1, seed=1))
     assert found.unserved and {one.reason for one in found.unserved} == {"out_of_time"}
     assert all("time" in one.explanation for one in found.unserved)
+
+
+def test_the_master_serves_days_with_rules_over_the_whole_plan_and_never_for_the_worse():
+    """What the master puts together counts with the fleet's rules, which its model does not have."""
+    from dataclasses import replace
+
+    from solvers.engines.core import _Core
+    from solvers.problem import Rule
+
+    rule = Rule("few", "max_vehicles", parameters={"limit": 2}, hard=False, price_minor=10**6)
+    problem = replace(day(12, required=False), rules=(rule,))
+    one = _Core(problem, [], 60.0, random.Random(1), lambda _: None, False)
+    members = [improve(problem, {}, seed=n, iterations=n, deadline=float("inf")) for n in range(3)]
+    for member in members:
+        one.pool.add(member)
+    best = min(members, key=one._worth)
+    assert one._worth(one._recombined(best)) <= one._worth(best)
