@@ -95,6 +95,8 @@ def timing(drive: Drive, stops: Stops) -> Timing | None:
     if first is None:
         return None
     found, later = first
+    # goods that come late move the start: slack counts from there
+    earliest = vehicle.start_s if drive.timed is not None else found.start_s
     if drive.fixed_start_s is not None:
         if found.start_s != drive.fixed_start_s:
             return None
@@ -102,7 +104,7 @@ def timing(drive: Drive, stops: Stops) -> Timing | None:
     elif drive.timed is not None:
         later = _later_by_time_of_day(drive, stops, found)
     if later > 0:
-        shifted = _run(drive, stops, vehicle.start_s + later)
+        shifted = _run(drive, stops, earliest + later)
         if shifted is not None and _shorter(drive, shifted[0], found):
             found = shifted[0]
     if vehicle.max_duration_s is not None and found.end_s - found.start_s > vehicle.max_duration_s:

@@ -125,6 +125,18 @@ def test_what_changes_in_an_iteration_is_taken_back_whole(seed):
         assert again.money <= search.totals[0] + 1e-6
 
 
+def test_a_route_whose_goods_come_late_leaves_as_late_as_costs_no_delay():
+    """Slack counts from when the goods are there, not from the shift's start: tried against every departure."""
+    from solvers.schedule import timing
+
+    metres = np.array([[0, 500], [500, 0]], dtype=np.int64)
+    order = Order("a", 1, service_s=60, windows=(Window(9_000, 9_500),), release_s=2_000, load=Load(1))
+    van = Vehicle("v", "f", "d", 100, 20_000, Load(5), tariff=Tariff(per_hour_minor=900))
+    problem = PlanningProblem((Depot("d", 0),), (order,), (van,), Travel(metres, metres))
+    found = timing(Evaluator(problem).drive(van), [order])
+    assert (found.start_s, found.end_s) == (8_500, 9_560)
+
+
 def test_the_same_seed_and_iterations_give_the_same_plan():
     problem = mixed_day(5, count=40)
     assert searched(problem, 3).sequences() == searched(problem, 3).sequences()
