@@ -26,6 +26,7 @@ from solvers.replan import repair
 
 STEPS = 10
 TOLERANCE = 0.005
+FULL_PARCELS = 25
 DIRECTION = {"gig_price": (GIG, -1), "demand": ("overflow", 1), "on_time": (OWN, 1)}
 MISS = {OWN: 0.01, CARRIER: 0.06, GIG: 0.10}
 """Share of stops that each fleet brings after the window: declared, own vans are the most reliable."""
@@ -79,6 +80,17 @@ def dearer(problem: PlanningProblem, fleet: str, factor: float) -> PlanningProbl
     return replace(problem, vehicles=tuple(changed(one) for one in problem.vehicles))
 
 
+def small_vans(problem: PlanningProblem) -> PlanningProblem:
+    """``problem`` with own vans that are full already: only then does more demand have to overflow."""
+    return replace(
+        problem,
+        vehicles=tuple(
+            replace(one, capacity=replace(one.capacity, parcels=FULL_PARCELS)) if one.fleet_id == OWN else one
+            for one in problem.vehicles
+        ),
+    )
+
+
 def stricter(problem: PlanningProblem, price_minor: int) -> PlanningProblem:
     """``problem`` in which a missed promise costs ``price_minor``, expected by fleet."""
     costs = {fleet: round(miss * price_minor) for fleet, miss in MISS.items()}
@@ -101,7 +113,7 @@ def curves(seeds: list[int], orders: int, steps: int, iterations: int) -> dict[s
         counts = [round(len(base.orders) * (1 + 0.3 * one)) for one in steps_]
         problems = {
             "gig_price": [dearer(base, GIG, 0.5 + 1.5 * one) for one in steps_],
-            "demand": [replace(full, orders=full.orders[:count]) for count in counts],
+            "demand": [small_vans(replace(full, orders=full.orders[:count])) for count in counts],
             "on_time": [stricter(base, round(6_000 * one)) for one in steps_],
         }
         for name, own in problems.items():
