@@ -17,10 +17,9 @@ from operations.interventions.catalogue import CATALOGUE
 
 DRAWS = 4_000
 FLOOR = 1e-6
-GROUP_SIZE = 2.0
-"""Pseudo-count of the declared level of all actions together: little, so that the holdout decides it."""
-KNOWN_ACTION = 4.0
-"""Most that one action's data say of the others, as a pseudo-count: actions differ."""
+GROUP_SPREAD, ACTION_SPREAD = 0.35, 0.25
+"""Standard deviations of log risk ratios: of all actions' level about what is declared, of one about the level."""
+LEAST, MOST = 0.005, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,10 @@ class Efficacy:
         t = (self.treated_failed + 0.5) / (self.treated + 1)
         c = (self.held_failed + 0.5) / (self.held + 1)
         spread = (1 - t) / (self.treated_failed + 0.5) + (1 - c) / (self.held_failed + 0.5)
-        mean, size = _summary(t / c, spread)
+        ratio = t / c
+        mean = min(max(1 - ratio, LEAST), 1 - LEAST)
+        variance = min(ratio * ratio * spread, mean * (1 - mean) * 0.99)
+        size = max(mean * (1 - mean) / max(variance, FLOOR) - 1, 0.0)
         return a + mean * size, b + (1 - mean) * size
 
     @property
@@ -74,29 +76,26 @@ class Efficacy:
         return float(betaincinv(a, b, min(max(u, 1e-6), 1 - 1e-6)))
 
 
-def _summary(ratio: float, spread: float) -> tuple[float, float]:
-    """Mean and pseudo-count of the Beta that stands for a risk ratio with variance ``spread`` of its log."""
-    mean = min(max(1 - ratio, 0.005), 0.995)
-    variance = min(ratio * ratio * spread, mean * (1 - mean) * 0.99)
-    return mean, max(mean * (1 - mean) / max(variance, FLOOR) - 1, 0.0)
-
-
 def pooled(beliefs: Mapping[Action, Efficacy]) -> dict[Action, Efficacy]:
-    """The beliefs with priors whose level all actions against the same risk decide together.
+    """Beliefs that learned from one another; their counts are in the Beta of ``prior``, and none is left.
 
     A holdout of 10 % knows little of one action: a dozen failures in a quarter. Of all actions it knows enough to tell
-    whether the declared beliefs are too high. So the catalogue decides what is believed of one action beside another,
-    and the holdout decides the level: the risk ratio of all actions by Mantel and Haenszel (1959), strata are actions.
+    whether the declared beliefs are too high. Log risk ratios are normal (a random-effects model, DerSimonian and
+    Laird, 1986, with declared spreads): the level of all actions against the same risk comes from their risk ratio by
+    Mantel and Haenszel (1959), strata are actions; each action lies about that level as the catalogue declares it, and
+    its own counts move it. On this scale an action that prevents nothing is not pushed above 0 by its noise, as it would be by
+    a Beta alone.
     """
-    found = dict(beliefs)
+    found: dict[Action, Efficacy] = {}
     for task in ("failed", "late"):
         mine = [one for name, one in beliefs.items() if _of(name) == task]
-        level = _level(mine)
+        known = [one for one in mine if one.treated > 0 and one.held > 0]
+        if not known:
+            found |= {one.action: one for one in mine}
+            continue
+        shift, variance = _level(known)
         for one in mine:
-            declared = CATALOGUE[one.action].prior
-            size = sum(declared)
-            mean = min(level * declared[0] / size, 0.95)
-            found[one.action] = replace(one, prior=(mean * size, (1 - mean) * size))
+            found[one.action] = _of_group(one, shift, variance)
     return found
 
 
@@ -104,21 +103,36 @@ def _of(action: Action) -> str:
     return "failed" if "failed" in CATALOGUE[action].against else "late"
 
 
-def _level(group: Sequence[Efficacy]) -> float:
-    """How the actions of a group do beside what is declared of them: 1 is as declared."""
-    known = [one for one in group if one.treated > 0 and one.held > 0]
-    both = [(one.treated, one.held, one.treated + one.held) for one in known]
-    acted = sum(one.treated_failed * held / n for one, (_, held, n) in zip(known, both, strict=True))
-    left = sum(one.held_failed * treated / n for one, (treated, _, n) in zip(known, both, strict=True))
-    if left == 0:
-        return 1.0
-    weights = [one.treated for one in known]
-    shares = [one.prior[0] / sum(one.prior) for one in (Efficacy.believed(each.action) for each in known)]
-    declared = float(np.average(shares, weights=weights))
-    events = sum(one.treated_failed for one in known), sum(one.held_failed for one in known)
-    mean, size = _summary(acted / left, 1 / (events[0] + 0.5) + 1 / (events[1] + 0.5))
-    size = min(size, KNOWN_ACTION * len(known))
-    return (declared * GROUP_SIZE + mean * size) / (GROUP_SIZE + size) / declared
+def _declared(action: Action) -> float:
+    """Log risk ratio that the catalogue declares."""
+    prior = CATALOGUE[action].prior
+    return float(np.log(prior[1] / sum(prior)))
+
+
+def _level(known: Sequence[Efficacy]) -> tuple[float, float]:
+    """How far the log risk ratio of all actions is from the declared, and the variance of that."""
+    acted = sum(one.treated_failed * one.held / (one.treated + one.held) for one in known)
+    left = sum(one.held_failed * one.treated / (one.treated + one.held) for one in known)
+    failed = sum(one.treated_failed for one in known), sum(one.held_failed for one in known)
+    expected = float(np.average([_declared(one.action) for one in known], weights=[one.treated for one in known]))
+    seen = float(np.log((acted + 0.25) / (left + 0.25)))
+    noise = 1 / (failed[0] + 0.5) + 1 / (failed[1] + 0.5)
+    weight = GROUP_SPREAD**2 / (GROUP_SPREAD**2 + noise)
+    return weight * (seen - expected), (1 - weight) * GROUP_SPREAD**2
+
+
+def _of_group(one: Efficacy, shift: float, variance: float) -> Efficacy:
+    """One action's posterior within its group, as a Beta with the same mean and variance."""
+    middle, spread = _declared(one.action) + shift, ACTION_SPREAD**2 + variance
+    if one.treated > 0 and one.held > 0:
+        t, c = (one.treated_failed + 0.5) / (one.treated + 1), (one.held_failed + 0.5) / (one.held + 1)
+        noise = (1 - t) / (one.treated_failed + 0.5) + (1 - c) / (one.held_failed + 0.5)
+        weight = spread / (spread + noise)
+        middle, spread = middle + weight * (float(np.log(t / c)) - middle), (1 - weight) * spread
+    ratio = float(np.exp(middle))
+    mean = min(max(1 - ratio, LEAST), MOST)
+    size = max(mean * (1 - mean) / max(min(ratio * ratio * spread, 0.9 * mean * (1 - mean)), FLOOR) - 1, 0.1)
+    return Efficacy(one.action, prior=(mean * size, (1 - mean) * size))
 
 
 def prevented_share(

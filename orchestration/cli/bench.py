@@ -19,6 +19,7 @@ BENCHMARKS = {
     "planning": "What Dagster and the lake add to the solver's own time on a planned day",
     "definitions": "CPU seconds and imports of loading the Dagster definitions",
     "interventions": "Failures prevented, risk learned under interventions, late orders informed, in paired worlds",
+    "decision": "One event with 2,000 open stops: state, dispatch, messages, interventions, in processor time",
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",
     "live": "A live service with 2,000 open stops: latency of decisions, a sustained stream of events",
     "dynamic": "Dispatch now or later on real days, beside greedy and lazy",

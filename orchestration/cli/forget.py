@@ -12,20 +12,36 @@ from orchestration.cli.options import fivefold_command
 
 @fivefold_command(
     "Erase CUSTOMER's name, addresses, messages and answers; counts, costs and outcomes stay, under a pseudonym that "
-    "nobody can resolve any more.",
+    "nobody can resolve any more. Positions and addresses of their orders are erased from the lake; the zone stays.",
     example="fivefold forget c000123 --source demo",
 )
-def command(customer: str, source: str, home: Path) -> Any:
-    from orchestration.messaging.forget import forget
+def command(customer: str, source: str, purge: bool, home: Path) -> Any:
+    from datetime import UTC, datetime
 
-    result = forget(home, source, customer)
+    from orchestration.lake import Lake
+    from orchestration.lake.maintenance import clean_up
+    from orchestration.messaging.forget import forget
+    from orchestration.messaging.places import erase_places
+
+    with Lake.open(home) as lake:
+        places = erase_places(lake, source, customer, datetime.now(UTC).date())
+        result = {**forget(home, source, customer, elsewhere=bool(places["orders"] + places["open_orders"])), **places}
+        if purge:
+            clean_up(lake, 0.0, 0.0)
+    result["snapshots_purged"] = purge
 
     def show() -> None:
         click.echo("the row of personal data is erased" if result["person"] else "there was no row of personal data")
         click.echo(f"{result['messages']} messages, {result['files']} files and {result['answers']} answers emptied")
+        click.echo(f"the places of {result['orders']} orders are erased from {result['tables']} tables; the zones stay")
+        if result["open_orders"]:
+            click.echo(f"{result['open_orders']} orders are still to be brought and keep theirs: run this again then")
+        if result["orders"] and not purge:
+            click.echo("older snapshots of the lake hold them until fivefold lake clean-up, or --purge now")
 
     return result, show
 
 
 command = click.argument("customer")(command)
 command = click.option("--source", default="demo", show_default=True, help="Mapping the customer is of.")(command)
+command = click.option("--purge", is_flag=True, help="Expire all older snapshots of the lake at once.")(command)

@@ -14,11 +14,11 @@ from orchestration.messaging.store import OutboxStore
 FORGOTTEN = "forgotten"
 
 
-def forget(home: Path, source: str, customer_id: str) -> dict[str, Any]:
+def forget(home: Path, source: str, customer_id: str, *, elsewhere: bool = False) -> dict[str, Any]:
     """Erase a customer from a workspace; counts, states and costs stay, under no pseudonym.
 
     What waits to be sent is dropped. The lake holds pseudonyms only; with the row of personal data gone nobody can
-    tell whose they are.
+    tell whose they are. ``elsewhere``: the lake knows the customer (``places.erase_places`` sees to that).
 
     Raises:
         InputError: nothing is known of the customer.
@@ -27,7 +27,7 @@ def forget(home: Path, source: str, customer_id: str) -> dict[str, Any]:
         mine = [one for one in store.messages(source=source, limit=10**9) if one.message.recipient == customer_id]
         gone = people.forget(source, customer_id)
         answered = answers.forget(source, customer_id)
-        if not gone and not mine and not answered:
+        if not gone and not mine and not answered and not elsewhere:
             raise InputError(f"nothing is known of customer {customer_id!r} of {source!r}")
         files = 0
         for one in mine:

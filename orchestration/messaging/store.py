@@ -1,7 +1,8 @@
 """The outbox's rows: decisions and messages recorded in one transaction, claimed by workers, settled, never lost.
 
-SQLite with a write-ahead log and full synchronisation: what ``record`` returned from survives a ``kill -9`` and a power
-cut. Every write is one ``BEGIN IMMEDIATE`` transaction. Times are whole microseconds since 1970, UTC.
+SQLite, or PostgreSQL where FIVEFOLD_OUTBOX names one (several machines work on one outbox then). SQLite has a
+write-ahead log and full synchronisation: what ``record`` returned from survives a ``kill -9`` and a power cut. Every
+write is one ``BEGIN IMMEDIATE`` transaction. Times are whole microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +29,7 @@ from operations.outbox import (
     fall_back,
     settle,
 )
+from orchestration.messaging.postgres import SCHEMES, PostgresDatabase
 from orchestration.messaging.sqlite import SqliteStore
 
 SCHEMA = """
@@ -50,6 +51,11 @@ create table if not exists decision (
 ) strict;
 create index if not exists decision_waiting on decision (in_lake) where in_lake = 0;
 """
+SETTING = "FIVEFOLD_OUTBOX"
+"""Environment variable: a postgresql:// URL in place of the workspace's own file."""
+RELEASE = (
+    "update message set state = 'pending', worker = null, lease_until = null where state = 'sending' and worker = ?"
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -87,9 +93,13 @@ class OutboxStore(SqliteStore):
     def __init__(self, folder: Path | str, policy: RetryPolicy | None = None) -> None:
         self.folder = Path(folder)
         self.policy = policy or RetryPolicy()
-        super().__init__(self.folder / "outbox.sqlite", SCHEMA)
+        url = os.environ.get(SETTING) or None
+        if url is not None and not url.startswith(SCHEMES):
+            raise InputError(f"{SETTING} must be a postgresql:// URL, or not be set at all")
+        super().__init__(self.folder / "outbox.sqlite", SCHEMA, url=url)
         self.worker = uuid.uuid4().hex
         self._lock_file: IO[str] | None = None
+        self._joined = False
 
     def close(self) -> None:
         """Close the database and give up this worker's identity."""
@@ -119,8 +129,8 @@ class OutboxStore(SqliteStore):
             return sum(self._insert(database, message) for message in messages)
 
     @staticmethod
-    def _insert(database: sqlite3.Connection, message: Message) -> int:
-        return database.execute(
+    def _insert(database: Any, message: Message) -> int:
+        count: int = database.execute(
             "insert into message (key, source, order_id, trigger, channel, recipient, content, created_at, state, "
             "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?) on conflict do nothing",
             (
@@ -135,14 +145,20 @@ class OutboxStore(SqliteStore):
                 to_us(message.not_before),
             ),
         ).rowcount
+        return count
 
     # delivering
 
     def join(self) -> None:
         """Become a worker that others can tell is alive, and take back what dead ones held.
 
-        A worker holds a lock on a file of its own; the kernel lets go of it however the process ends.
+        A worker holds a lock on a file of its own; the kernel lets go of it however the process ends. In PostgreSQL it
+        is a lock of its session.
         """
+        self._joined = True
+        if isinstance(self._database, PostgresDatabase):
+            self._join_postgres(self._database)
+            return
         if self._lock_file is None:
             folder = self.folder / "workers"
             folder.mkdir(exist_ok=True)
@@ -151,12 +167,15 @@ class OutboxStore(SqliteStore):
         for path in (self.folder / "workers").iterdir():
             if path.name != self.worker and _is_free(path):
                 with self._transaction() as database:
-                    database.execute(
-                        "update message set state = 'pending', worker = null, lease_until = null "
-                        "where state = 'sending' and worker = ?",
-                        (path.name,),
-                    )
+                    database.execute(RELEASE, (path.name,))
                 path.unlink(missing_ok=True)
+
+    def _join_postgres(self, server: PostgresDatabase) -> None:
+        server.hold(self.worker)
+        held = self._rows("select distinct worker from message where state = 'sending' and worker <> ?", (self.worker,))
+        for dead in server.free([row["worker"] for row in held]):
+            with self._transaction() as database:
+                database.execute(RELEASE, (dead,))
 
     def claim(self, limit: int, now: datetime, lease_s: float) -> list[Kept]:
         """Take up to ``limit`` messages that are due, for ``lease_s``; those whose lease ran out are due again.
@@ -164,14 +183,16 @@ class OutboxStore(SqliteStore):
         Raises:
             InputError: ``join`` was not called.
         """
-        if self._lock_file is None:
+        if not self._joined:
             raise InputError("a worker must join before it claims")
         moment = to_us(now)
+        # SQLite has one writer at a time; in PostgreSQL two workers must not wait for, or take, the same rows
+        skip = " for update skip locked" if isinstance(self._database, PostgresDatabase) else ""
         with self._transaction() as database:
             rows = database.execute(
                 "update message set state = 'sending', attempts = attempts + 1, worker = ?, lease_until = ? "
                 "where key in (select key from message where (state = 'pending' and due_at <= ?) "
-                "or (state = 'sending' and lease_until <= ?) order by due_at, key limit ?) returning *",
+                f"or (state = 'sending' and lease_until <= ?) order by due_at, key limit ?{skip}) returning *",
                 (self.worker, moment + int(lease_s * 1e6), moment, moment, limit),
             ).fetchall()
         return sorted((_kept(row) for row in rows), key=lambda one: (one.delivery.due_at, one.delivery.key))
@@ -326,7 +347,7 @@ def _to_json(message: Message) -> str:
     return json.dumps(asdict(message), default=_plain)
 
 
-def _kept(row: sqlite3.Row) -> Kept:
+def _kept(row: Any) -> Kept:
     content = json.loads(row["content"])
     for name in ("created_at", "not_before", "expires_at"):
         content[name] = datetime.fromisoformat(content[name])

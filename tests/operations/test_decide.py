@@ -64,6 +64,16 @@ def test_a_cancelled_stop_leaves_its_route_and_a_doubled_cancellation_does_nothi
     assert step(state, gone)[1] == ()
 
 
+def test_an_order_whose_customer_chose_another_day_leaves_its_route_and_one_of_today_stays():
+    state, made = run(DAY, [event("r", "rescheduled", 20_000, order_id="o1")])
+    assert [(one.kind, one.reason) for one in made] == [("drop", "the customer chose another day")]
+    assert state.orders["o1"].status == "left"
+    today = {"window_start_s": 40_000, "window_end_s": 50_000}
+    state, _ = run(DAY, [event("r", "rescheduled", 20_000, order_id="o1", facts=today)])
+    assert state.orders["o1"].status == "open"
+    assert state.orders["o1"].order.windows[0].start_s == 40_000
+
+
 def test_a_cancellation_of_what_was_delivered_changes_nothing():
     vehicle = next(iter(DAY.planned))
     first = DAY.planned[vehicle][0]

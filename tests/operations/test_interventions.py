@@ -25,6 +25,7 @@ from operations.interventions import (
     RouteState,
     apply,
     pick,
+    pooled,
     soft_labels,
     undo,
 )
@@ -252,6 +253,26 @@ def test_efficacy_is_learned_from_the_holdout_and_not_from_the_treated_alone():
         belief = belief.learned(treated=False, failed=number % 5 == 0)
     assert belief.mean == pytest.approx(0.5, abs=0.06)
     assert belief.draw(0.05) < belief.mean < belief.draw(0.95)
+
+
+def test_actions_with_few_outcomes_learn_from_one_another():
+    """Each action alone knows nothing yet; together they tell that the declared beliefs are three times too high."""
+    random, truth = np.random.default_rng(5), 0.08
+    actions = (Action.CONFIRM_AVAILABILITY, Action.SAFE_PLACE, Action.OFFER_RESCHEDULE, Action.DIVERT_LOCKER)
+    alone, together = [], []
+    for _ in range(40):
+        beliefs = {}
+        for one in actions:
+            held, treated = random.binomial(120, 0.15), random.binomial(1_080, 0.15 * (1 - truth))
+            beliefs[one] = Efficacy(one, 1_080, int(treated), 120, int(held), CATALOGUE[one].prior)
+        alone.append(np.mean([one.mean for one in beliefs.values()]))
+        together.append(np.mean([one.mean for one in pooled(beliefs).values()]))
+    assert abs(np.mean(together) - truth) < 0.6 * abs(np.mean(alone) - truth)
+    assert pooled({}) == {}
+    fresh = {one: Efficacy.believed(one) for one in actions}
+    assert {name: one.mean for name, one in pooled(fresh).items()} == pytest.approx(
+        {n: o.mean for n, o in fresh.items()}
+    )
 
 
 @pytest.mark.parametrize("truth", [0.0, 0.3, 0.7])

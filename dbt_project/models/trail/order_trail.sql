@@ -74,7 +74,7 @@ with steps as (
         decided_at as happened_at,
         4 as step_number,
         'intervention' as step,
-        action || ' (' || assigned || '): ' || why as what,
+        action || ' (' || coalesce(nullif(state, 'none'), assigned) || '): ' || why as what,
         cost_minor as amount_minor,
         json_object(
             'probability', probability,
@@ -82,6 +82,9 @@ with steps as (
             'net_value_minor', net_value_minor,
             'propensity', propensity,
             'threshold_minor', threshold_minor,
+            'assigned', assigned,
+            'state', state,
+            'agreed_by', agreed_by,
             'alternatives', json(alternatives)
         ) as details
     from lake.operation.interventions

@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import UTC, date, datetime, timedelta
 
+import h3
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,7 @@ from orchestration.cli import main
 from orchestration.lake import Lake, LakeSettings
 from orchestration.messaging.office import open_office
 from orchestration.messaging.people import PeopleStore, Person
+from orchestration.messaging.places import erase_places
 from orchestration.messaging.store import OutboxStore
 
 DAY = date(2030, 3, 4)  # a Monday; what is decided for it has not expired when the tests run
@@ -345,9 +347,35 @@ def test_a_forgotten_customer_is_nowhere_and_the_statistics_stay(home):
     with OutboxStore(home / "outbox") as store:
         assert store.counts()["delivered"] == 40
         assert not [one for one in store.messages() if one.message.recipient == "c01"]
-    again = CliRunner().invoke(main, ["--home", str(home), "forget", "c01", "--source", "demo"])
+    again = CliRunner().invoke(main, ["--home", str(home), "forget", "c77", "--source", "demo"])
     assert again.exit_code == 2
     assert "nothing is known" in again.output
+
+
+def test_forgetting_erases_where_orders_went_and_keeps_the_zone(home):
+    with Lake.open(home) as lake:
+        done = {"event_id": "e1", "service_date": DAY, "order_id": "o01", "event_type": "delivered", "lat": 52.0}
+        lake.write(lambda connection: connection.execute("update plan.plan_stops set lat = 52.0123, lon = 4.9321"))
+        lake.append(tables.DELIVERY_EVENTS, pd.DataFrame([{**done, "lon": 4.9, "event_time": NOON, **ORIGIN}]))
+        order = lake.query("select * from raw.orders where order_id = 'o01'").iloc[0].to_dict()
+        older = {**order, "lat": 52.1, "lon": 4.8, "zone_id": None, "ingest_time": CUT_OFF - timedelta(days=1)}
+        lake.append(tables.ORDERS, pd.DataFrame([{**older, "address_id": "a1", "file_id": "older"}]))
+        before = {name: len(lake.query(f"select 1 from {name}")) for name in ("raw.orders", "plan.plan_stops")}
+        result = erase_places(lake, "demo", "c01", DAY)
+        assert (result["orders"], result["open_orders"]) == (1, 0)
+        assert result["tables"] >= 3
+        for name in ("raw.orders", "raw.delivery_events"):
+            left = lake.query(f"select * from {name} where order_id = 'o01' and (lat is not null or lon is not null)")
+            assert left.empty, name
+        orders = lake.query("select zone_id, address_id from raw.orders where order_id = 'o01' order by ingest_time")
+        assert orders["address_id"].isna().all()
+        assert orders["zone_id"].tolist() == [h3.latlng_to_cell(52.1, 4.8, 5), "z1"]
+        stop = lake.query("select lat, lon from plan.plan_stops where order_id = 'o01'").iloc[0]
+        assert (stop["lat"], stop["lon"]) == (round(stop["lat"], 1), round(stop["lon"], 1))
+        assert {name: len(lake.query(f"select 1 from {name}")) for name in before} == before
+        assert lake.query("select lat from plan.plan_stops where order_id = 'o02'")["lat"].notna().all()
+        later = erase_places(lake, "demo", "c02", DAY)
+        assert (later["orders"], later["open_orders"]) == (0, 1), "what is still to be brought keeps its place"
 
 
 def test_the_address_book_loads_and_shows_masked(tmp_path, capfd):

@@ -364,6 +364,16 @@ def test_a_customer_reschedules_on_a_phone_without_javascript(home, monkeypatch)
             page.screenshot(path=pictures / "track.png", full_page=True)
             box = page.locator("main").bounding_box()
             assert box["width"] <= 360, "nothing is cut off"
+            near = replace(ORDER, order_id="o7", status="on_the_way", stops_before=2, courier_m=1_240)
+            put(home, replace(near, reason="traffic_or_road"))
+            page.goto(f"http://127.0.0.1:{port}/track/{token(home, Purpose.TRACK, order='o7')}")
+            facts = page.locator("dl").inner_text()
+            for words in ("Promised", "Expected", "heavy traffic", "1.2 km away, 2 stops"):
+                assert words in facts
+            page.screenshot(path=pictures / "near.png", full_page=True)
+            put(home, replace(near, stops_before=8))
+            page.reload()
+            assert "km away" not in page.locator("dl").inner_text(), "far away, nobody is told where the courier is"
             page.goto(f"http://127.0.0.1:{port}/answer/expired")
             page.screenshot(path=pictures / "expired.png", full_page=True)
             browser.close()
