@@ -83,8 +83,8 @@ def pooled(beliefs: Mapping[Action, Efficacy]) -> dict[Action, Efficacy]:
     whether the declared beliefs are too high. Log risk ratios are normal (a random-effects model, DerSimonian and
     Laird, 1986, with declared spreads): the level of all actions against the same risk comes from their risk ratio by
     Mantel and Haenszel (1959), strata are actions; each action lies about that level as the catalogue declares it, and
-    its own counts move it. On this scale an action that prevents nothing is not pushed above 0 by its noise, as it would be by
-    a Beta alone.
+    its own counts move it. On this scale an action that prevents nothing is not pushed above 0 by its noise, as it
+    would be by a Beta alone.
     """
     found: dict[Action, Efficacy] = {}
     for task in ("failed", "late"):
