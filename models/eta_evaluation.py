@@ -25,7 +25,7 @@ MATURITY = 0.98
 FEWEST_ROWS = 100
 REFIT_GROWTH = 1.02
 LEAST_SCALE_S, MOST_SCALED = 1_800.0, 8.0
-MEDIANS, MEDIAN_SLOWER = 3, 0.6
+MEDIANS, MEDIAN_SLOWER = 6, 0.5
 
 
 @dataclass
@@ -230,7 +230,7 @@ class _Mean:
 
 
 def _fit_level(matrix: Floats, y: Floats, slots: list[int], q: float, rounds: int, weight: Floats | None) -> Any:
-    """A booster of one level; the median, which people see, is the mean of three that were sampled differently."""
+    """A booster of one level; the median, which people see, is the mean of several that were sampled differently."""
     parameters = parameters_for("quantile", len(y), q)
     if q != 0.5:
         return fit(matrix, y, slots, parameters, rounds, weight)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.experts import FixedShare, OnlineResidual
-from models.intervals import RollingConformal
+from models.intervals import DtACI, RollingConformal
 
 Floats = npt.NDArray[np.float64]
 LEVELS = {0.8: (1, 3), 0.9: (0, 4)}
@@ -19,6 +19,8 @@ LEVELS = {0.8: (1, 3), 0.9: (0, 4)}
 MIN_WIDTH_S = 60.0
 EXPERTS = ("static", "corrected")
 RESIDUAL_RATE = 0.002
+EVERY = 20
+"""Scores that an interval may be behind: sorting the window for each would cost more than all else."""
 
 
 def horizon_edges(median_s: Floats) -> list[float]:
@@ -34,6 +36,7 @@ class EtaLayer:
         self.residual = OnlineResidual(RESIDUAL_RATE)
         self.mixture = FixedShare(EXPERTS, rate=0.05, share=1e-3, first="static")
         self.windows = {level: RollingConformal(level, window) for level in LEVELS}
+        self.adaptive = {level: DtACI(level) for level in LEVELS}
 
     def _group(self, median_s: float) -> int:
         return int(np.searchsorted(self.edges, median_s))
@@ -44,13 +47,16 @@ class EtaLayer:
 
     def warm(self, raw: Floats, label_s: float) -> None:
         """Take in the score of a training row that the quantiles had not seen."""
-        self._score(raw, label_s)
+        self._score(raw, label_s, adapt=False)
 
-    def _score(self, q: Floats, label_s: float) -> None:
+    def _score(self, q: Floats, label_s: float, adapt: bool = True) -> None:
         group = self._group(float(q[2]))
         for level, (lo, hi) in LEVELS.items():
             width = max(float(q[hi] - q[lo]), MIN_WIDTH_S)
-            self.windows[level].learn(group, max(float(q[lo]) - label_s, label_s - float(q[hi])) / width)
+            score = max(float(q[lo]) - label_s, label_s - float(q[hi])) / width
+            if adapt:  # what level of the window would have covered it just so
+                self.adaptive[level].learn(self.windows[level].rank(group, score, EVERY))
+            self.windows[level].learn(group, score)
 
     def predict(self, raw: Floats) -> tuple[Floats, tuple[float, Floats]]:
         """Corrected and widened quantiles, and what ``learn`` needs to know of them."""
@@ -60,7 +66,9 @@ class EtaLayer:
         out = moved.copy()
         group = self._group(float(raw[2]))
         for level, (lo, hi) in LEVELS.items():
-            wide = self.windows[level].widen(group, every=20) * max(float(raw[hi] - raw[lo]), MIN_WIDTH_S)
+            wide = self.windows[level].widen(group, self.adaptive[level].level(), EVERY) * max(
+                float(raw[hi] - raw[lo]), MIN_WIDTH_S
+            )
             out[lo], out[hi] = moved[lo] - wide, moved[hi] + wide
         return np.maximum(np.sort(out), 0.0), (correction, moved)
 
@@ -79,6 +87,7 @@ class EtaLayer:
             "residual": self.residual.state(),
             "mixture": self.mixture.state(),
             "windows": {str(level): window.state() for level, window in self.windows.items()},
+            "adaptive": {str(level): one.state() for level, one in self.adaptive.items()},
         }
 
     @classmethod
@@ -89,4 +98,5 @@ class EtaLayer:
         layer.mixture.restore(state["mixture"])
         for level, window in layer.windows.items():
             window.restore(state["windows"][str(level)])
+            layer.adaptive[level].restore(state["adaptive"][str(level)])
         return layer

@@ -15,6 +15,7 @@ from models.metrics import binary_scores
 from models.online import EXTRA, OnlineLayer, linear_inputs
 from models.protocol import CALENDAR, Floats, Spec, check_split, design, ordered, with_calendar
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, as_entities, replay, seconds, timeline
+from models.survival import Spells, delayed, hazard_arms
 from models.training import find_rounds, fit, parameters_for, recency_weights, refit_leaves, slots_of
 
 WARM_UP_SHARE, WARM_UP_DAYS = 0.3, 28.0
@@ -34,7 +35,8 @@ def evaluate_binary(rows: pd.DataFrame, spec: Spec, train_until: pd.Timestamp) -
     """Scores of a probability on decisions after ``train_until``, every arm on the same rows.
 
     ``rows``: entity, decision_time, label_time, label (0, 1), features and entities. A label counts in the state of
-    its entities from its label_time on, and teaches models from its mature_time (else label_time) on. Weeks before
+    its entities and teaches models from its mature_time (else label_time) on. With ``promised_time`` and labels that
+    take weeks, hazards of open work are the champion (``models.survival``). Weeks before
     ``train_until`` warm up the online layer with models that had not seen them. Returns the scores (baselines, months,
     loop curves, cold start, weights of the experts) and the scored rows.
 
@@ -48,14 +50,16 @@ def evaluate_binary(rows: pd.DataFrame, spec: Spec, train_until: pd.Timestamp) -
     check_split(rows, test, train_until)
     check_canaries(rows[~test], features)
     outcomes = ("label", *spec.outcomes)
-    live = replay(rows, spec.entities, outcomes=outcomes, load=spec.load, half_lives_days=spec.half_lives_days)
+    told = rows.assign(label_time=pd.to_datetime(_matured(rows), unit="s", utc=True))
+    live = replay(told, spec.entities, outcomes=outcomes, load=spec.load, half_lives_days=spec.half_lives_days)
     frozen = replay(
-        rows, spec.entities, outcomes=outcomes, load=spec.load, freeze_after=train_until,
+        told, spec.entities, outcomes=outcomes, load=spec.load, freeze_after=train_until,
         half_lives_days=spec.half_lives_days,
     )  # fmt: skip
     numbers = [*spec.numbers, *CALENDAR]
     plain = design(rows, numbers, spec.categories)
     arms = _arms(rows, spec, plain, live, frozen, train_until, test)
+    arms.values.update(_hazards(rows, spec, plain, train_until, test))
     online, weights = _online(rows, spec, arms, live, test)
     arms.values.update(online)
     return _result(rows, spec, arms, live, weights, test)
@@ -135,6 +139,26 @@ def _arms(
     return _Arms(out, versions)
 
 
+def _hazards(
+    rows: pd.DataFrame, spec: Spec, plain: Floats, train_until: pd.Timestamp, test: npt.NDArray[np.bool_]
+) -> dict[str, Floats]:
+    """Arms that learn from open work, where labels take too long to tell of today."""
+    decision, matured = seconds(rows["decision_time"]), _matured(rows)
+    if "promised_time" not in rows.columns or not delayed(decision[~test], matured[~test]):
+        return {}
+    local = pd.to_datetime(rows["decision_time"], utc=True).dt.tz_convert(spec.timezone).dt.tz_localize(None)
+    spells = Spells(
+        decision, seconds(rows["concluded_at"]), seconds(rows["ended_time"]), seconds(rows["promised_time"]),
+        seconds(local),
+    )  # fmt: skip
+    count = len(spec.categories)
+    cut = plain.shape[1] - count
+    own = np.column_stack([plain[:, : cut - len(CALENDAR)], plain[:, cut:]])  # the bins have a calendar of their own
+    until_s = float(seconds(pd.Series([train_until]))[0])
+    origins = _origins(decision, until_s, spec.refit_days)
+    return hazard_arms(spells, own, count, origins, until_s, spec.recency_days)
+
+
 def _matured(rows: pd.DataFrame) -> Floats:
     """When a label may teach a model: ``mature_time`` where the rows have one, never before it is known."""
     known = seconds(rows["label_time"])
@@ -173,10 +197,13 @@ def _online(
     """Go through decisions and matured labels in order of time; every label is learned once, when it is known."""
     y = rows["label"].to_numpy(float)
     rates = [name for name in arms.values if name.endswith("_rate")]
-    names = ("weekly", *(n for n in ("static", "leaf_refit", "weekly_no_history", "no_history", *rates)))
+    names: tuple[str, ...] = ("weekly", "static", "leaf_refit", "weekly_no_history", "no_history", *rates)
+    if "survival" in arms.values:
+        # what learns from labels of weeks ago follows drift in opposite phase: only what does not, competes
+        names = ("survival", "survival_frozen", "no_history")
     table = np.column_stack([arms.values[name] for name in names])
     linear = linear_inputs(live, ~test)
-    layer = OnlineLayer(names, linear.shape[1], float(y[~test].mean()))
+    layer = OnlineLayer(names, linear.shape[1], float(y[~test].mean()), extra="survival" not in arms.values)
     said = np.full((len(rows), layer.slots), np.nan)
     out = {name: np.full(len(rows), np.nan) for name in ("fivefold", "mixture", *EXTRA)}
     log: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +44,7 @@ class RollingConformal:
         self.level, self.window, self.fewest = level, window, fewest
         self._groups: dict[Any, deque[float]] = {}
         self._all: deque[float] = deque(maxlen=window)
-        self._known: dict[Any, tuple[int, float]] = {}
+        self._known: dict[Any, tuple[int, Floats]] = {}
         self._learned = 0
 
     def learn(self, group: Any, score: float) -> None:
@@ -55,17 +56,28 @@ class RollingConformal:
         self._learned += 1
 
     def widen(self, group: Any, level: float | None = None, every: int = 1) -> float:
-        """Seconds to add on both sides; ``every``: how many scores a value may be behind (speed)."""
+        """What to add on both sides; ``every``: how many scores a value may be behind (speed)."""
+        scores = self._sorted(group, every)
+        if not len(scores):
+            return 0.0
         at = self.level if level is None else level
-        known = self._known.get((group, at))
-        if known is not None and self._learned - known[0] < every and (every > 1 or self._learned == known[0]):
+        return float(scores[min(len(scores), math.ceil((len(scores) + 1) * at)) - 1])
+
+    def rank(self, group: Any, score: float, every: int = 1) -> float:
+        """Share of the window's scores below ``score``."""
+        scores = self._sorted(group, every)
+        return float(np.searchsorted(scores, score)) / len(scores) if len(scores) else self.level
+
+    def _sorted(self, group: Any, every: int) -> Floats:
+        known = self._known.get(group)
+        if known is not None and self._learned - known[0] < every:
             return known[1]
         scores = self._groups.get(group)
         if scores is None or len(scores) < self.fewest:
             scores = self._all
-        value = conformal_quantile(np.fromiter(scores, float, len(scores)), at)
-        self._known[group, at] = (self._learned, value)
-        return value
+        found = np.sort(np.fromiter(scores, float, len(scores)))
+        self._known[group] = (self._learned, found)
+        return found
 
     def state(self) -> dict[str, Any]:
         """Scores by group, oldest first."""
@@ -74,7 +86,7 @@ class RollingConformal:
             "all": list(self._all),
             "learned": self._learned,
             # a value that is a few scores behind must be behind after a crash, too
-            "known": [[group, level, *value] for (group, level), value in self._known.items()],
+            "known": [[group, learned, scores.tolist()] for group, (learned, scores) in self._known.items()],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -82,11 +94,11 @@ class RollingConformal:
         self._groups = {group: deque(scores, maxlen=self.window) for group, scores in state["groups"]}
         self._all = deque(state["all"], maxlen=self.window)
         self._learned = int(state["learned"])
-        self._known = {(group, level): (int(n), float(value)) for group, level, n, value in state["known"]}
+        self._known = {group: (int(n), np.array(scores, dtype=float)) for group, n, scores in state["known"]}
 
 
 class DtACI:
-    """Dynamically tuned adaptive conformal inference (Gibbs, Candes 2022): the level to ask a window for.
+    """Dynamically tuned adaptive conformal inference (Gibbs, Candes 2024): the level to ask a window for.
 
     Several step sizes compete by their pinball loss. With many labels in flight the step must be far below one over
     their number, so ``gammas`` are small.

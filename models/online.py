@@ -37,11 +37,12 @@ class OnlineLayer:
     """Experts in, one calibrated probability out.
 
     ``names``: the batch experts, the champion first; ``online_corrected`` (a linear correction of the champion's log
-    odds by what the others say) and ``online_linear`` are made here.
+    odds by what the others say) and ``online_linear`` are made here. Without ``extra`` they are learned but not
+    mixed in: where labels take weeks, both follow drift in opposite phase.
     """
 
-    def __init__(self, names: Sequence[str], linear: int, mean: float) -> None:
-        self.names = tuple(names)
+    def __init__(self, names: Sequence[str], linear: int, mean: float, extra: bool = True) -> None:
+        self.names, self.extra = tuple(names), extra
         self.experts = (*self.names, *EXTRA)
         self.start = logit(min(max(mean, 0.005), 0.995))
         self.corrected, self.linear = OnlineLogit(CORRECTION_RATE), OnlineLogit(LINEAR_RATE)
@@ -80,12 +81,16 @@ class OnlineLayer:
         said[: len(p)] = p
         said[-4] = self.corrected.predict(self._inputs(p))
         said[-3] = self.linear.predict(self._linear_inputs(x))
-        raw = self.mixture.mix(said[:-2])
+        raw = self.mixture.mix(self._mixed(said[:-2]))
         slope, intercept = self._line
         said[-1] = now_s
         said[-2] = calibrated = float(recalibrate(np.array([raw]), slope, intercept)[0])
         late = self._delay_s > MOST_DELAY_DAYS * DAY_S
         return (raw if late or self._harm > MOST_HARM else calibrated), raw
+
+    def _mixed(self, values: Floats) -> Floats:
+        """What of the experts counts in the mixture."""
+        return values if self.extra else np.append(values[: -len(EXTRA)], [np.nan] * len(EXTRA))
 
     def learn(self, said: Floats, x: Floats, outcome: float, raw: float, now_s: float) -> None:
         """Take in a matured label of a row; a row that was not scored teaches only the linear model."""
@@ -96,7 +101,7 @@ class OnlineLayer:
         self._delay_s += DELAY_RATE * (max(0.0, now_s - float(said[-1])) - self._delay_s)
         p = np.clip(said[:-1], EDGE, 1 - EDGE)
         losses = -(outcome * np.log(p) + (1 - outcome) * np.log(1 - p))
-        self.mixture.learn(losses[:-1])
+        self.mixture.learn(self._mixed(losses[:-1]))
         kept = min(max(raw, EDGE), 1 - EDGE)
         self._harm = self._harm * HARM_DECAY + float(losses[-1]) + math.log(kept if outcome > 0.5 else 1 - kept)
         self._recent.append((now_s, raw, outcome))
@@ -112,6 +117,7 @@ class OnlineLayer:
         """Everything as plain numbers and texts."""
         return {
             "names": list(self.names),
+            "extra": self.extra,
             "start": self.start,
             "linear_inputs": len(self._keys),
             "corrected": self.corrected.state(),
@@ -127,7 +133,7 @@ class OnlineLayer:
     @classmethod
     def restored(cls, state: dict[str, Any]) -> OnlineLayer:
         """A layer from what ``state`` gave."""
-        layer = cls(state["names"], int(state["linear_inputs"]), 0.5)
+        layer = cls(state["names"], int(state["linear_inputs"]), 0.5, bool(state["extra"]))
         layer.start = float(state["start"])
         layer.corrected.restore(state["corrected"])
         layer.linear.restore(state["linear"])

@@ -85,11 +85,14 @@ def decision_rows(lake: Lake, mapping: Mapping, task: EvaluationTask) -> pd.Data
         return _eta_rows(lake, mapping, task, frame)
     frame["decision_time"] = _decision(frame, task)
     frame["duration_s"] = (frame["concluded_at"] - frame["decision_time"]).dt.total_seconds()
+    concluded = frame["concluded_at"].dt.tz_convert(mapping.timezone)
+    frame["concluded_hour"] = concluded.dt.hour + concluded.dt.minute / 60.0
     frame["label_time"] = frame["ended_time"]
     if task.task == "failed":
         frame["label"] = frame["failed"]
         return frame
     known = frame["window_end"].notna()
+    frame["promised_time"] = frame["window_end"]
     frame["label"] = np.where(known, (frame["concluded_at"] > frame["window_end"]).astype(float), np.nan)
     # a late one shows as soon as the promise has passed, one in time when it is there
     on_time = frame["concluded_at"] <= frame["window_end"]

@@ -15,7 +15,9 @@ import pandas as pd
 
 from domain import tables
 from domain.errors import InputError, PlanningError
+from models.route_day import RouteDay
 from orchestration.lake import Lake
+from orchestration.planning.arrivals import route_day, with_arrivals
 from orchestration.planning.build import build_problem, plannable
 from orchestration.planning.inputs import DayInputs, day_inputs
 from orchestration.planning.risk import risk_of_failure
@@ -110,7 +112,7 @@ def plan_day(
         unserved=(*outcome.unserved, *left),
         penalty_minor=outcome.penalty_minor + sum(one.penalty_minor for one in left),
     )
-    frames = _frames(inputs, problem, outcome, not violations)
+    frames = _frames(inputs, problem, outcome, not violations, route_day(lake, inputs))
     plans = frames[tables.PLANS.qualified_name]
     metadata = {
         "date": service_date.isoformat(),
@@ -200,7 +202,9 @@ def publish(lake: Lake, planned: PlannedDay) -> int:
     return lake.snapshot_id()
 
 
-def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: bool) -> dict[str, pd.DataFrame]:
+def _frames(
+    day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: bool, learned: RouteDay | None
+) -> dict[str, pd.DataFrame]:
     midnight = pd.Timestamp(datetime.combine(day.service_date, clock_time(), day.timezone))
     basis = {
         "service_date": day.service_date,
@@ -220,8 +224,10 @@ def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: b
         return (midnight + pd.Timedelta(seconds=seconds)).tz_convert("UTC")
 
     routes, stops = [], []
+    starts: dict[str, pd.Timestamp] = {}
     for route in outcome.routes:
         route_id = f"{plan_id(route.depot_id)}-{route.vehicle_id}"
+        starts[route_id] = at(route.start_s)
         visited = [orders[visit.order_id] for visit in route.visits]
         routes.append(
             {
@@ -279,7 +285,7 @@ def _frames(day: DayInputs, problem: PlanningProblem, outcome: Plan, verified: b
             ],
         ),
         tables.ROUTES.qualified_name: _of(tables.ROUTES, routes),
-        tables.PLAN_STOPS.qualified_name: _with_beliefs(_of(tables.PLAN_STOPS, stops), day),
+        tables.PLAN_STOPS.qualified_name: _with_beliefs(_of(tables.PLAN_STOPS, stops), starts, day, learned),
         tables.UNSERVED_ORDERS.qualified_name: _of(tables.UNSERVED_ORDERS, unserved),
         tables.PARAMETER_USES.qualified_name: _uses(
             day, stops, [plan_id(one.depot_id) for one in problem.depots], basis
@@ -368,8 +374,14 @@ def _plan_row(
     }
 
 
-def _with_beliefs(stops: pd.DataFrame, day: DayInputs) -> pd.DataFrame:
-    """Positions, promises and predictions of each stop; an ETA is the planned arrival plus its predicted error."""
+def _with_beliefs(
+    stops: pd.DataFrame, starts: dict[str, pd.Timestamp], day: DayInputs, learned: RouteDay | None
+) -> pd.DataFrame:
+    """Positions, promises and predictions of each stop.
+
+    An ETA is cumulated along its route as past routes went; without such a history, the planned arrival plus its
+    predicted error.
+    """
     if stops.empty:
         return stops
     orders = day.orders.set_index("order_id")
@@ -379,6 +391,8 @@ def _with_beliefs(stops: pd.DataFrame, day: DayInputs) -> pd.DataFrame:
     stops["p_failed"] = stops["order_id"].map(risk_of_failure(day)).astype(float)
     late = beliefs[beliefs["task"] == "late"].set_index("order_id")["probability"]
     stops["p_late"] = stops["order_id"].map(late).astype(float)
+    if learned is not None:
+        return with_arrivals(stops, starts, learned)
     eta = beliefs[beliefs["task"] == "eta"].set_index("order_id")
     for quantile in ("p10", "p50", "p90"):
         error_s = pd.to_numeric(stops["order_id"].map(eta[f"{quantile}_s"]), errors="coerce")

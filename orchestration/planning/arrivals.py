@@ -1,0 +1,127 @@
+"""How past routes went, for the intervals of arrival of the routes that are planned now."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from models.route_day import PastRoute, PlannedRoute, RouteDay
+from orchestration.lake import Lake
+from orchestration.planning.build import DEFAULT_SERVICE_S
+from orchestration.planning.inputs import DayInputs
+from solvers.travel import TravelModel, fit_travel
+
+HISTORY_DAYS = 42
+SEEN = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
+
+
+def route_day(lake: Lake, day: DayInputs) -> RouteDay | None:
+    """What past routes teach of the arrivals of a planned one; None where no history says enough.
+
+    Legs are compared with the travel times that the plan is made from. With road times from OSRM or an extract there
+    are no such times of past legs, and the predicted error of each stop is used instead.
+    """
+    if os.environ.get("FIVEFOLD_OSRM") or os.environ.get("FIVEFOLD_OSM"):
+        return None
+    since = day.service_date - timedelta(days=HISTORY_DAYS)
+    try:
+        stops = _stops(lake, day, since)
+    except duckdb.CatalogException:  # the marts are not built
+        return None
+    if stops.empty:
+        return None
+    travel = fit_travel(*(day.travel[name].to_numpy(dtype=float, na_value=np.nan) for name in SEEN))
+    places = day.depots[["depot_id", "lat", "lon"]].itertuples(index=False)
+    depots = {str(one.depot_id): (float(one.lat), float(one.lon)) for one in places}
+    stops = stops[stops["depot_id"].isin(set(depots))]
+    past = [
+        _past(route.reset_index(drop=True), travel, depots[str(route["depot_id"].iloc[0])])
+        for _, route in stops.groupby(["service_date", "route_id"], sort=True)
+    ]
+    return RouteDay.learn(past)
+
+
+def _stops(lake: Lake, day: DayInputs, since: object) -> pd.DataFrame:
+    """First attempts of past routes in the order they were driven, as known at the day's cut-off."""
+    return lake.query(
+        """
+        with orders as (
+            select order_id, lat, lon, service_s, window_start from raw.orders
+            where source = ? and service_date >= ? and ingest_time <= ?
+            qualify row_number() over (partition by order_id order by ingest_time desc, file_id desc) = 1
+        ), starts as (
+            select service_date, route_id, event_time as started_at, planned_time as starts_at
+            from raw.delivery_events
+            where source = ? and service_date >= ? and ingest_time <= ? and event_type = 'route_started'
+                and planned_time is not null and not retracted
+            qualify row_number() over (
+                partition by service_date, route_id order by ingest_time desc, file_id desc
+            ) = 1
+        )
+        select outcomes.service_date, outcomes.route_id, outcomes.depot_id, outcomes.arrived_at,
+            outcomes.service_started_at, outcomes.concluded_at, starts.started_at, starts.starts_at,
+            orders.lat, orders.lon, orders.service_s, orders.window_start
+        from marts.fct_outcomes as outcomes
+        join orders using (order_id)
+        join starts on starts.service_date = outcomes.service_date and starts.route_id = outcomes.route_id
+        where outcomes.source = ? and outcomes.attempt = 1 and outcomes.label_time <= ?
+            and outcomes.service_date >= ? and outcomes.service_date < ?
+            and outcomes.arrived_at is not null and orders.lat is not null and orders.lon is not null
+        order by outcomes.service_date, outcomes.route_id, outcomes.arrived_at, outcomes.order_id
+        """,
+        [
+            *(day.source, since, day.as_of),
+            *(day.source, since, day.as_of),
+            *(day.source, day.as_of, since, day.service_date),
+        ],
+        snapshot=day.lake_snapshot,
+    )
+
+
+def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float]) -> PastRoute:
+    lat = np.append(depot[0], route["lat"].to_numpy(float))
+    lon = np.append(depot[1], route["lon"].to_numpy(float))
+    stops = len(route)
+    drive = travel.matrices(lat, lon).duration_s[np.arange(stops), np.arange(1, stops + 1)].astype(float)
+    zero = route["starts_at"].iloc[0]
+
+    def clock(name: str) -> np.ndarray:
+        return (route[name] - zero).dt.total_seconds().to_numpy(float)
+
+    earliest = clock("window_start")
+    service = pd.to_numeric(route["service_s"]).to_numpy(float, na_value=np.nan)
+    plan = PlannedRoute(
+        0.0,
+        drive,
+        np.where(np.isfinite(service), service, DEFAULT_SERVICE_S),
+        np.where(np.isfinite(earliest), earliest, -np.inf),
+    )
+    ordinal = pd.Timestamp(route["service_date"].iloc[0]).toordinal()
+    return PastRoute(
+        ordinal, plan, float(clock("started_at")[0]), clock("arrived_at"), clock("service_started_at"),
+        clock("concluded_at"),
+    )  # fmt: skip
+
+
+def with_arrivals(stops: pd.DataFrame, starts: dict[str, pd.Timestamp], learned: RouteDay) -> pd.DataFrame:
+    """``eta_p10``, ``eta_p50``, ``eta_p90`` of every planned stop; ``starts``: planned start of each route."""
+    out = stops.copy()
+    for number, (route_id, unordered) in enumerate(stops.groupby("route_id", sort=True)):
+        route, zero = unordered.sort_values("sequence"), starts[str(route_id)]
+
+        def clock(moments: pd.Series, zero: pd.Timestamp = zero) -> np.ndarray:
+            return (moments - zero).dt.total_seconds().to_numpy(float)
+
+        begun, arrival, window = clock(route["service_start"]), clock(route["arrival"]), clock(route["window_start"])
+        earliest = np.where(begun > arrival, begun, np.where(np.isfinite(window), window, -np.inf))
+        plan = PlannedRoute(
+            0.0, route["leg_s"].to_numpy(float), clock(route["departure"]) - begun, np.minimum(earliest, begun)
+        )
+        quantiles = learned.quantiles(plan, seed=number)
+        for name, column in (("eta_p10", 1), ("eta_p50", 2), ("eta_p90", 3)):
+            out.loc[route.index, name] = zero + pd.to_timedelta(np.round(quantiles[:, column]), unit="s")
+    return out
