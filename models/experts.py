@@ -114,7 +114,8 @@ class OnlineResidual:
 
 
 class FixedShare:
-    """Weights of experts by fixed share (Herbster, Warmuth 1998): losses lower a weight, a share is spread evenly.
+    """Weights of experts by fixed share (Herbster, Warmuth 1998): losses lower a weight, a share
+    of all goes back to where the weights began (half of them with ``first``, where one is named).
 
     It never loses to the best sequence of experts by more than its regret; the weights are the learning curve. A
     loss is the log loss of a probability, or any loss scaled by ``scale``.
@@ -131,6 +132,7 @@ class FixedShare:
         self._w = np.full(count, 1.0 / count)
         if first is not None and count > 1:
             self._w = np.array([0.5 if name == first else 0.5 / (count - 1) for name in self.names])
+        self._prior = self._w.copy()
 
     @property
     def weights(self) -> dict[str, float]:
@@ -155,7 +157,7 @@ class FixedShare:
         w[there] *= factors
         w[~there] *= mean
         w /= w.sum()
-        self._w = (1 - self.share) * w + self.share / len(w)
+        self._w = (1 - self.share) * w + self.share * self._prior
 
     def state(self) -> list[float]:
         """Weights in the order of the names."""
@@ -166,25 +168,20 @@ class FixedShare:
         self._w = np.array(state, dtype=float)
 
 
-def platt(p: Floats, y: Floats, weight: float = 200.0, steps: int = 12) -> tuple[float, float]:
-    """Slope and intercept of the log odds by maximum likelihood (Platt 1999), tied to (1, 0) by ``weight`` rows.
+def offset(p: Floats, y: Floats, weight: float, steps: int = 12) -> float:
+    """What added to the log odds makes the mean right, by maximum likelihood, tied to 0 by ``weight`` rows.
 
-    Newton's method; the ridge keeps few or one-sided outcomes from moving it.
+    A slope of its own would fit the noise of the rare outcomes at the top, where the order of the ranks is decided.
     """
     x = np.log(np.clip(p, EDGE, 1 - EDGE) / (1 - np.clip(p, EDGE, 1 - EDGE)))
-    design = np.column_stack([x, np.ones_like(x)])
-    beta, first = np.array([1.0, 0.0]), np.array([1.0, 0.0])
-    variance = float(np.mean(p * (1 - p))) if len(p) else 0.25
-    ridge = weight * variance * np.diag([max(1.0, float(np.mean(x**2))) if len(x) else 1.0, 1.0])
+    ridge, beta = weight * float(np.mean(p * (1 - p))), 0.0
     for _ in range(steps):
-        fitted = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (fitted - y) + ridge @ (beta - first)
-        hessian = (design * (fitted * (1 - fitted))[:, None]).T @ design + ridge
-        step = np.linalg.solve(hessian, gradient)
-        beta = beta - step
-        if np.abs(step).max() < 1e-8:
+        fitted = 1 / (1 + np.exp(-np.clip(x + beta, -30, 30)))
+        step = float((fitted - y).sum() + ridge * beta) / float((fitted * (1 - fitted)).sum() + ridge)
+        beta -= step
+        if abs(step) < 1e-8:
             break
-    return float(beta[0]), float(beta[1])
+    return beta
 
 
 def recalibrate(p: Floats, slope: float, intercept: float) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.experts import BASE, EDGE, FixedShare, OnlineLogit, logit, platt, recalibrate
+from models.experts import BASE, EDGE, FixedShare, OnlineLogit, logit, offset, recalibrate
 from models.state import DAY_S
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +23,8 @@ EXTRA = ("online_corrected", "online_linear")
 RECENT = 8_000
 RECENT_DAYS = 90.0
 """Matured labels that the recalibration looks at: at most so many, of the last days."""
+OFFSET_WEIGHT = 8_000.0
+"""Rows that hold the recalibration where it is."""
 MOST_DELAY_DAYS, DELAY_RATE = 10.0, 0.005
 """Labels that take longer than this (a running mean) say nothing of today's calibration: the raw mixture is kept."""
 MOST_HARM, HARM_DECAY = 3.0, 0.9995
@@ -111,7 +113,7 @@ class OnlineLayer:
         if len(recent):
             recent = recent[recent[:, 0] >= recent[-1, 0] - RECENT_DAYS * DAY_S]
         if len(recent) >= 300:
-            self._line = platt(recent[:, 1], recent[:, 2], weight=500.0)
+            self._line = (1.0, offset(recent[:, 1], recent[:, 2], OFFSET_WEIGHT))
 
     def state(self) -> dict[str, Any]:
         """Everything as plain numbers and texts."""

@@ -13,7 +13,7 @@ import pandas as pd
 
 from domain import tables
 from domain.codes import ExceptionClass
-from domain.errors import InputError, ModelError
+from domain.errors import InputError, LakeError, ModelError
 from orchestration.lake import Lake
 
 CATEGORIES: tuple[str, ...] = ()
@@ -92,7 +92,9 @@ def newest_outcome(lake: Lake, source: str) -> datetime:
         newest = lake.query("select max(label_time) as t from marts.fct_outcomes where source = ?", [source])["t"].iloc[
             0
         ]
-    except duckdb.CatalogException as error:
+    except LakeError as error:
+        if not isinstance(error.__cause__, duckdb.CatalogException):
+            raise
         raise InputError("the marts are not built: run `fivefold demo`, or materialise them in the UI") from error
     if pd.isna(newest):
         raise InputError(f"no outcome of source {source!r} is in the marts: materialise them for its dates first")

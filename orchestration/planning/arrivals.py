@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from domain.errors import LakeError
 from models.route_day import PastRoute, PlannedRoute, RouteDay
 from orchestration.lake import Lake
 from orchestration.planning.build import DEFAULT_SERVICE_S
@@ -30,8 +31,10 @@ def route_day(lake: Lake, day: DayInputs) -> RouteDay | None:
     since = day.service_date - timedelta(days=HISTORY_DAYS)
     try:
         stops = _stops(lake, day, since)
-    except duckdb.CatalogException:  # the marts are not built
-        return None
+    except LakeError as error:
+        if isinstance(error.__cause__, duckdb.CatalogException):  # the marts are not built
+            return None
+        raise
     if stops.empty:
         return None
     travel = fit_travel(*(day.travel[name].to_numpy(dtype=float, na_value=np.nan) for name in SEEN))
