@@ -12,7 +12,7 @@ import pandas as pd
 from domain.errors import LakeError
 from models.route_day import PastRoute, PlannedRoute, RouteDay
 from orchestration.lake import Lake
-from orchestration.planning.build import DEFAULT_SERVICE_S
+from orchestration.planning.build import DEFAULT_SERVICE_S, WORKING_HOURS, building_of
 from orchestration.planning.inputs import DayInputs
 from solvers.travel import TravelModel, fit_travel
 
@@ -38,13 +38,17 @@ def route_day(lake: Lake, day: DayInputs) -> RouteDay | None:
     if stops.empty:
         return None
     travel = fit_travel(*(day.travel[name].to_numpy(dtype=float, na_value=np.nan) for name in SEEN))
-    places = day.depots[["depot_id", "lat", "lon"]].itertuples(index=False)
-    depots = {str(one.depot_id): (float(one.lat), float(one.lon)) for one in places}
+    places = (day.depots[name].to_numpy() for name in ("depot_id", "lat", "lon"))
+    depots = {str(name): (float(lat), float(lon)) for name, lat, lon in zip(*places, strict=True)}
     stops = stops[stops["depot_id"].isin(set(depots))]
+    used = dict(day.beliefs.used)
     past = [
-        _past(route.reset_index(drop=True), travel, depots[str(route["depot_id"].iloc[0])])
+        _past(route.reset_index(drop=True), travel, depots[str(route["depot_id"].iloc[0])], day)
         for _, route in stops.groupby(["service_date", "route_id"], sort=True)
     ]
+    # the lineage of the plan tells what the plan was made from, not what the past was compared with
+    day.beliefs.used.clear()
+    day.beliefs.used.update(used)
     return RouteDay.learn(past)
 
 
@@ -53,7 +57,7 @@ def _stops(lake: Lake, day: DayInputs, since: object) -> pd.DataFrame:
     return lake.query(
         """
         with orders as (
-            select order_id, lat, lon, service_s, window_start from raw.orders
+            select order_id, zone_id, attributes, lat, lon, service_s, window_start from raw.orders
             where source = ? and service_date >= ? and ingest_time <= ?
             qualify row_number() over (partition by order_id order by ingest_time desc, file_id desc) = 1
         ), starts as (
@@ -67,7 +71,7 @@ def _stops(lake: Lake, day: DayInputs, since: object) -> pd.DataFrame:
         )
         select outcomes.service_date, outcomes.route_id, outcomes.depot_id, outcomes.arrived_at,
             outcomes.service_started_at, outcomes.concluded_at, starts.started_at, starts.starts_at,
-            orders.lat, orders.lon, orders.service_s, orders.window_start
+            orders.zone_id, orders.attributes, orders.lat, orders.lon, orders.service_s, orders.window_start
         from marts.fct_outcomes as outcomes
         join orders using (order_id)
         join starts on starts.service_date = outcomes.service_date and starts.route_id = outcomes.route_id
@@ -85,11 +89,17 @@ def _stops(lake: Lake, day: DayInputs, since: object) -> pd.DataFrame:
     )
 
 
-def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float]) -> PastRoute:
+def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float], day: DayInputs) -> PastRoute:
+    """A past route with the times that a plan of ``day`` would give its legs and services."""
     lat = np.append(depot[0], route["lat"].to_numpy(float))
     lon = np.append(depot[1], route["lon"].to_numpy(float))
     stops = len(route)
-    drive = travel.matrices(lat, lon).duration_s[np.arange(stops), np.arange(1, stops + 1)].astype(float)
+    matrices, legs = travel.matrices(lat, lon), (np.arange(stops), np.arange(1, stops + 1))
+    drive = matrices.duration_s[legs].astype(float)
+    if day.beliefs.has_travel():
+        zones = [f"depot:{route['depot_id'].iloc[0]}", *route["zone_id"].astype(str)]
+        hours = dict.fromkeys(WORKING_HOURS, 1 / len(WORKING_HOURS))
+        drive *= day.beliefs.travel_factors(matrices.distance_m, zones, hours, dict.fromkeys(hours, False))[legs]
     zero = route["starts_at"].iloc[0]
 
     def clock(name: str) -> np.ndarray:
@@ -97,10 +107,13 @@ def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float]) 
 
     earliest = clock("window_start")
     service = pd.to_numeric(route["service_s"]).to_numpy(float, na_value=np.nan)
+    service = np.where(np.isfinite(service), service, DEFAULT_SERVICE_S)
+    if day.beliefs:
+        service = service * [day.beliefs.service_factor(building_of(one)) for one in route["attributes"]]
     plan = PlannedRoute(
         0.0,
         drive,
-        np.where(np.isfinite(service), service, DEFAULT_SERVICE_S),
+        service,
         np.where(np.isfinite(earliest), earliest, -np.inf),
     )
     ordinal = pd.Timestamp(route["service_date"].iloc[0]).toordinal()

@@ -167,7 +167,8 @@ def replanned(
         unserved=(*outcome.unserved, *left),
         penalty_minor=outcome.penalty_minor + sum(one.penalty_minor for one in left),
     )
-    return PlannedDay(inputs, problem, outcome, violations, _frames(inputs, problem, outcome, not violations))
+    frames = _frames(inputs, problem, outcome, not violations, route_day(lake, inputs))
+    return PlannedDay(inputs, problem, outcome, violations, frames)
 
 
 def _search(problem: PlanningProblem, settings: SolveSettings, progress: Callable[[str], None] | None) -> Plan:
