@@ -14,6 +14,7 @@ from models.availability import check_available, check_canaries
 from models.eta_online import LEVELS, EtaLayer, horizon_edges
 from models.intervals import conformal_quantile, cqr_scores
 from models.metrics import coverage_scores, interval_scores, pinball
+from models.promotion import compare_arms
 from models.protocol import CALENDAR, Floats, Spec, check_split, design, ordered, with_calendar
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, replay, seconds, timeline
 from models.training import find_rounds, fit, parameters_for, recency_weights, slots_of
@@ -115,6 +116,8 @@ def _milestone(
     for name in spec.segments:
         if name in rows.columns:
             out[f"_segment_{name}"] = rows[name][test].astype(str)
+    if spec.cluster:
+        out["_cluster"] = rows[list(spec.cluster)][test].astype(str).agg("|".join, axis=1)
     distance = _distance(spec)
     if distance is not None:
         out["_line"] = _line(rows, y, test, distance)
@@ -390,6 +393,13 @@ def _result(frame: pd.DataFrame, rows: pd.DataFrame, spec: Spec, until: pd.Times
         "by_month": {name: _scores(part) for name, part in months.items()},
         "loop_gap_by_month": gaps,
         "coverage": coverage,
+        "paired_bootstrap": compare_arms(
+            frame["label"].to_numpy(float),
+            frame["p50_s"].to_numpy(float),
+            {name: frame[f"arm_{name}_p50_s"].to_numpy(float) for name in names},
+            (frame["_cluster"] if "_cluster" in frame else frame["_day"]).to_numpy(object),
+            binary=False,
+        ),
     }
 
 

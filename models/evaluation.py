@@ -13,6 +13,7 @@ import pandas as pd
 from models.availability import check_available, check_canaries
 from models.metrics import binary_scores
 from models.online import EXTRA, OnlineLayer, linear_inputs
+from models.promotion import compare_arms
 from models.protocol import CALENDAR, Floats, Spec, check_split, design, ordered, with_calendar
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, as_entities, replay, seconds, timeline
 from models.survival import Spells, delayed, hazard_arms
@@ -269,6 +270,13 @@ def _result(
         "cold_start": _cold_start(y, arms, live, spec, scored),
         "reliability": _reliability(y[scored], arms.values["fivefold"][scored]),
         "expert_weights": weights,
+        "paired_bootstrap": compare_arms(
+            y[scored],
+            arms.values["fivefold"][scored],
+            {name: p[scored] for name, p in arms.values.items() if name != "fivefold"},
+            _clusters(rows, spec, day)[scored],
+            binary=True,
+        ),
     }
     entity = rows["entity"] if "entity" in rows.columns else pd.Series(rows.index, index=rows.index)
     frame = pd.DataFrame(
@@ -283,6 +291,13 @@ def _result(
         }
     )
     return result, frame[scored].reset_index(drop=True)
+
+
+def _clusters(rows: pd.DataFrame, spec: Spec, day: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What hangs together in the bootstrap: the declared columns (a driver-day), else the day."""
+    if not spec.cluster:
+        return day
+    return rows[list(spec.cluster)].astype(str).agg("|".join, axis=1).to_numpy(object)
 
 
 def _gaps(curve: dict[str, dict[str, float | None]]) -> dict[str, Any]:

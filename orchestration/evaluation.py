@@ -175,7 +175,7 @@ def _event_times(lake: Lake, mapping: Mapping, events: dict[str, str]) -> pd.Dat
 def _names(task: EvaluationTask) -> list[str]:
     entities = [column for one in task.entities for column in one.partition(">")[0].split("*")]
     named = (task.plan, task.scale, task.load, task.where.partition("=")[0].strip() if task.where else None)
-    more = [*task.outcomes, *task.segments, *(one for one in named if one)]
+    more = [*task.outcomes, *task.segments, *task.cluster, *(one for one in named if one)]
     folds = [task.split.folds_by] if task.split.folds_by else []
     return [*task.features.numbers, *task.features.categories, *entities, *more, *folds]
 

@@ -88,5 +88,6 @@ def roll_back(task: str, source: str, home: Path) -> Any:
 
 _source = click.option("--source", default="demo", show_default=True, help="Mapping the model was trained on.")
 command.add_command(listing, "list")
-command.add_command(_source(click.argument("task")(click.argument("version")(promote))), "promote")
+# on a finished command, arguments come in the order in which they are added
+command.add_command(_source(click.argument("version")(click.argument("task")(promote))), "promote")
 command.add_command(_source(click.argument("task")(roll_back)), "roll-back")
