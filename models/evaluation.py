@@ -22,6 +22,12 @@ from models.training import find_rounds, fit, parameters_for, recency_weights, r
 WARM_UP_SHARE, WARM_UP_DAYS = 0.3, 28.0
 FEWEST_ROWS = 200
 REFIT_WINDOW_DAYS = 21.0
+TOLD = {
+    "weekly": "live_history_weekly_refit",
+    "static": "frozen_model_live_state",
+    "frozen_history": "frozen_model_frozen_state",
+}
+"""Arms under the names that results tell them by."""
 
 
 @dataclass
@@ -245,9 +251,8 @@ def _result(
         return binary_scores(y[good], p[good], day[good]) if good.any() else {}
 
     baselines = {name: scores(name, scored) for name in arms.values if name != "fivefold"}
-    baselines["live_history_weekly_refit"] = baselines.pop("weekly")
-    baselines["frozen_model_live_state"] = baselines.pop("static")
-    baselines["frozen_model_frozen_state"] = baselines.pop("frozen_history")
+    for name, told in TOLD.items():
+        baselines[told] = baselines.pop(name)
     months = {str(one): scored & (month == one) for one in sorted(set(month[scored]))}
     curves = {
         name: {
@@ -273,7 +278,7 @@ def _result(
         "paired_bootstrap": compare_arms(
             y[scored],
             arms.values["fivefold"][scored],
-            {name: p[scored] for name, p in arms.values.items() if name != "fivefold"},
+            {TOLD.get(name, name): p[scored] for name, p in arms.values.items() if name != "fivefold"},
             _clusters(rows, spec, day)[scored],
             binary=True,
         ),

@@ -32,6 +32,7 @@ BENCHMARKS = {
     "twin": "Orders a second of the digital twin, with and without a decision at every event",
     "features": "CPU seconds of a year of deliveries through dbt, beside DuckDB alone",
     "lake": "Eight writers and two readers on the same dates, embedded PostgreSQL beside SQLite",
+    "arrivals": "Coverage and width of arrival intervals along planned routes",
     "predict": "Events, scores, features and training a second on one core, beside River",
     "ingestion": "Rows a second of a validated year of deliveries, beside DuckDB alone",
 }

@@ -125,7 +125,8 @@ def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float], 
 
 def with_arrivals(stops: pd.DataFrame, starts: dict[str, pd.Timestamp], learned: RouteDay) -> pd.DataFrame:
     """``eta_p10``, ``eta_p50``, ``eta_p90`` of every planned stop; ``starts``: planned start of each route."""
-    out = stops.copy()
+    columns = {"eta_p10": 1, "eta_p50": 2, "eta_p90": 3}
+    out = stops.assign(**dict.fromkeys(columns, stops["arrival"]))
     for number, (route_id, unordered) in enumerate(stops.groupby("route_id", sort=True)):
         route, zero = unordered.sort_values("sequence"), starts[str(route_id)]
 
@@ -138,6 +139,6 @@ def with_arrivals(stops: pd.DataFrame, starts: dict[str, pd.Timestamp], learned:
             0.0, route["leg_s"].to_numpy(float), clock(route["departure"]) - begun, np.minimum(earliest, begun)
         )
         quantiles = learned.quantiles(plan, seed=number)
-        for name, column in (("eta_p10", 1), ("eta_p50", 2), ("eta_p90", 3)):
+        for name, column in columns.items():
             out.loc[route.index, name] = zero + pd.to_timedelta(np.round(quantiles[:, column]), unit="s")
     return out
