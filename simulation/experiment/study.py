@@ -19,7 +19,6 @@ MONEY = ("transport_minor", "failure_minor", "late_minor", "contact_minor", "mes
 BUDGET_S_A_DAY = 0.727
 """60 minutes of two cores over 33 arms, 10 worlds and 30 days: processor seconds a day of an arm."""
 FEW_WORLDS = 5
-CAUTION = "Fewer than five worlds: the intervals say little of how worlds differ. Not a result, a trial."
 SENSITIVITY_ARMS = (Arm(0), *(Arm(1 << bit) for bit in range(COUNT)), Arm(ALL), Arm(ALL, shared=False))
 
 
@@ -101,9 +100,24 @@ def study(registration: Registration, settings: Settings, results: Sequence[Resu
             "budget_a_day_of_an_arm": BUDGET_S_A_DAY,
         },
         "registration": registration.sha256,
-        "caution": CAUTION if worlds < FEW_WORLDS else "",
+        "caution": caution(registration, settings, worlds),
         "settings": settings.as_dict(),
     }
+
+
+def caution(registration: Registration, settings: Settings, worlds: int) -> str:
+    """What keeps this from being the registered result; empty where it is."""
+    design = registration.content["design"]
+    found = []
+    same = all(getattr(settings, name) == design[name] for name in ("days", "orders", "burn_in"))
+    if not same or worlds < design["seeds"]:
+        found.append(
+            f"A trial, not the registered run of {design['seeds']} worlds, {design['days']} days and "
+            f"{design['orders']} orders a day."
+        )
+    if worlds < FEW_WORLDS:
+        found.append("Fewer than five worlds: the intervals say little of how worlds differ.")
+    return " ".join(found)
 
 
 def verdicts(kpi: dict[str, Any]) -> dict[str, str]:
