@@ -41,6 +41,7 @@ def _parts(result: dict[str, Any], folder: str, command: str) -> list[str]:
     scale = primary["absolute"]
     cpu = result["cpu_s"]
     drivers = zip(*(scale[name] for name in ("alone", "last", "factorial", "shapley")), strict=True)
+    largest = max(scale["pairs"], key=lambda row: abs(row["value"]))
     parts = [
         f"`{command}`: {result['arms']} arms, {result['worlds']} worlds of {result['days']} scored days, about "
         f"{result['orders']} orders a day. Registration `{result['registration'][:12]}`. {cpu['a_day_of_an_arm']} "
@@ -74,6 +75,7 @@ def _parts(result: dict[str, Any], folder: str, command: str) -> list[str]:
                 for row, other in zip(scale["pairs"], scale["factorial_pairs"], strict=True)
             ],
         ),
+        f"The largest pair, {largest['name']}, makes {short(largest['value'])} of S = {short(scale['S']['value'])}.",
         f"![Pairs]({folder}/pairs.svg)",
         "What was claimed, and what came out:",
         _table(["claim", "outcome"], [[name, verdict] for name, verdict in result["verdicts"].items()]),
