@@ -5,14 +5,14 @@ from datetime import date
 import dagster as dg
 
 from orchestration import settings
-from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake
+from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake
 
 
 @dg.asset(
     group_name="acting",
     deps=["daily_plan"],
     partitions_def=SERVICE_DAYS,
-    backfill_policy=BY_MONTH,
+    backfill_policy=BY_QUARTER,
     kinds={"python"},
     pool=LAKE_POOL,
 )

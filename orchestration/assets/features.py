@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from packaging import version
 
-from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, date_range, open_lake
+from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, date_range, open_lake
 from orchestration.transform.manifest import ensure_manifest
 from orchestration.transform.run import (
     DBT_PROJECT,
@@ -61,7 +61,7 @@ def dbt_resource() -> ProjectDbt:
     manifest=ensure_manifest(),
     dagster_dbt_translator=Translator(),
     partitions_def=SERVICE_DAYS,
-    backfill_policy=BY_MONTH,
+    backfill_policy=BY_QUARTER,
     pool=LAKE_POOL,
 )
 def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:

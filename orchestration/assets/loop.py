@@ -4,7 +4,7 @@ import dagster as dg
 
 from orchestration import settings
 from orchestration.assets.common import (
-    BY_MONTH,
+    BY_QUARTER,
     LAKE_POOL,
     SERVICE_DAYS,
     date_range,
@@ -18,7 +18,7 @@ from orchestration.assets.common import (
     group_name="learning",
     deps=[["raw", "orders"], ["raw", "delivery_events"], ["raw", "weather"], ["raw", "travel_observations"]],
     partitions_def=SERVICE_DAYS,
-    backfill_policy=BY_MONTH,
+    backfill_policy=BY_QUARTER,
     kinds={"pandas"},
     pool=LAKE_POOL,
     check_specs=[

@@ -4,7 +4,7 @@ import dagster as dg
 
 from orchestration import settings
 from orchestration.assets.common import (
-    BY_MONTH,
+    BY_QUARTER,
     LAKE_POOL,
     SERVICE_DAYS,
     date_range,
@@ -19,7 +19,7 @@ from orchestration.assets.freshness import MORNING_AFTER
     group_name="operation",
     deps=["fct_outcomes", "daily_plan", ["raw", "orders"], ["raw", "delivery_events"], ["raw", "invoices"]],
     partitions_def=SERVICE_DAYS,
-    backfill_policy=BY_MONTH,
+    backfill_policy=BY_QUARTER,
     kinds={"pandas"},
     pool=LAKE_POOL,
     check_specs=[
@@ -90,7 +90,7 @@ def _named(value: object) -> str:
     group_name="operation",
     deps=["cost_ledger", "fct_outcomes", "daily_plan", ["raw", "orders"], ["raw", "delivery_events"]],
     partitions_def=SERVICE_DAYS,
-    backfill_policy=BY_MONTH,
+    backfill_policy=BY_QUARTER,
     kinds={"pandas"},
     pool=LAKE_POOL,
     freshness_policy=MORNING_AFTER,

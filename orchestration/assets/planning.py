@@ -6,7 +6,7 @@ import dagster as dg
 
 from orchestration import settings
 from orchestration.assets.common import (
-    BY_MONTH,
+    BY_QUARTER,
     LAKE_POOL,
     SERVICE_DAYS,
     markdown_table,
@@ -20,7 +20,7 @@ from orchestration.assets.freshness import EVENING_BEFORE
     group_name="planning",
     deps=["predictions", "learned_parameters", ["raw", "orders"], ["raw", "shifts"], ["raw", "tariff_rules"]],
     partitions_def=SERVICE_DAYS,
-    backfill_policy=BY_MONTH,
+    backfill_policy=BY_QUARTER,
     kinds={"python"},
     pool=LAKE_POOL,
     freshness_policy=EVENING_BEFORE,

@@ -3,14 +3,14 @@
 import dagster as dg
 
 from orchestration import settings
-from orchestration.assets.common import BY_MONTH, LAKE_POOL, SERVICE_DAYS, date_range, markdown_table, open_lake
+from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, date_range, markdown_table, open_lake
 
 
 @dg.asset(
     group_name="prediction",
     deps=["feat_exception", "feat_eta", "failed_model", "late_model", "eta_model"],
     partitions_def=SERVICE_DAYS,
-    backfill_policy=BY_MONTH,
+    backfill_policy=BY_QUARTER,
     kinds={"lightgbm"},
     pool=LAKE_POOL,
     check_specs=[

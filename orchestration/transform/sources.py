@@ -71,6 +71,6 @@ def sources_yaml() -> str:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
-    return "# Derived from domain/tables.py by `python -m orchestration.derived`; do not edit.\n" + yaml.dump(
+    return "# Derived from domain/tables/ by `python -m orchestration.derived`; do not edit.\n" + yaml.dump(
         content, Dumper=Plain, sort_keys=False, width=110, allow_unicode=True
     )

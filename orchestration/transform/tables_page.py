@@ -48,7 +48,7 @@ def page() -> str:
     lines = [
         "# Tables",
         "",
-        "Derived from `domain/tables.py` by `python -m orchestration.derived`; do not edit. The lake's",
+        "Derived from `domain/tables/` by `python -m orchestration.derived`; do not edit. The lake's",
         "DDL, the dbt sources and the Great Expectations suites come from the same place. Units are in the names",
         "(`_s` seconds, `_m` metres, `_g` grams, `_ml` millilitres, `_minor` minor units of money); times are UTC.",
         "",

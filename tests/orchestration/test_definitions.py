@@ -11,7 +11,7 @@ import pytest
 
 from domain.tables import DEPOTS, ORDERS, RAW_TABLES, STALE_PARTITIONS
 from orchestration import settings
-from orchestration.assets.common import BY_MONTH, SERVICE_DAYS, markdown_table
+from orchestration.assets.common import BY_QUARTER, SERVICE_DAYS, markdown_table
 from orchestration.cli.ui import _partitions_of
 from orchestration.definitions import account_yesterday, defs, landing_folder, late_rows, plan_tomorrow
 from orchestration.lake import Lake
@@ -57,7 +57,7 @@ def test_partitioned_assets_share_one_policy(graph):
     for node in graph.asset_nodes:
         if node.partitions_def is not None:
             assert node.partitions_def == SERVICE_DAYS
-            assert node.backfill_policy == BY_MONTH
+            assert node.backfill_policy == BY_QUARTER
 
 
 def test_checks_that_must_stop_a_bad_partition_block(graph):
