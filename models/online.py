@@ -20,10 +20,10 @@ from models.state import DAY_S
 
 Floats = npt.NDArray[np.float64]
 EXTRA = ("online_corrected", "online_linear")
-RECENT = 8_000
+RECENT = 20_000
 RECENT_DAYS = 90.0
-"""Matured labels that the recalibration looks at: at most so many, of the last days."""
-OFFSET_WEIGHT = 8_000.0
+"""Matured labels that the recalibration looks at: at most so many, of the last days; a window of a few is noise."""
+OFFSET_WEIGHT = 4_000.0
 """Rows that hold the recalibration where it is."""
 MOST_DELAY_DAYS, DELAY_RATE = 10.0, 0.005
 """Labels that take longer than this (a running mean) say nothing of today's calibration: the raw mixture is kept."""
