@@ -15,7 +15,7 @@ from models.eta_online import LEVELS, EtaLayer, horizon_edges
 from models.intervals import conformal_quantile, cqr_scores
 from models.metrics import coverage_scores, interval_scores, pinball
 from models.promotion import compare_arms
-from models.protocol import CALENDAR, Floats, Spec, check_split, design, ordered, with_calendar
+from models.protocol import CALENDAR, Floats, Spec, check_split, design, joined, ordered, with_calendar
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, replay, seconds, timeline
 from models.training import find_rounds, fit, parameters_for, recency_weights, slots_of
 
@@ -117,7 +117,7 @@ def _milestone(
         if name in rows.columns:
             out[f"_segment_{name}"] = rows[name][test].astype(str)
     if spec.cluster:
-        out["_cluster"] = rows[list(spec.cluster)][test].astype(str).agg("|".join, axis=1)
+        out["_cluster"] = joined(rows[test], spec.cluster)
     distance = _distance(spec)
     if distance is not None:
         out["_line"] = _line(rows, y, test, distance)

@@ -14,7 +14,7 @@ from models.availability import check_available, check_canaries
 from models.metrics import binary_scores
 from models.online import EXTRA, OnlineLayer, linear_inputs
 from models.promotion import compare_arms
-from models.protocol import CALENDAR, Floats, Spec, check_split, design, ordered, with_calendar
+from models.protocol import CALENDAR, Floats, Spec, check_split, design, joined, ordered, with_calendar
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, as_entities, replay, seconds, timeline
 from models.survival import Spells, delayed, hazard_arms
 from models.training import find_rounds, fit, parameters_for, recency_weights, refit_leaves, slots_of
@@ -302,7 +302,7 @@ def _clusters(rows: pd.DataFrame, spec: Spec, day: npt.NDArray[Any]) -> npt.NDAr
     """What hangs together in the bootstrap: the declared columns (a driver-day), else the day."""
     if not spec.cluster:
         return day
-    return rows[list(spec.cluster)].astype(str).agg("|".join, axis=1).to_numpy(object)
+    return joined(rows, spec.cluster)
 
 
 def _gaps(curve: dict[str, dict[str, float | None]]) -> dict[str, Any]:

@@ -81,6 +81,16 @@ def design(rows: pd.DataFrame, numbers: Sequence[str], categories: Sequence[str]
     return matrix
 
 
+def joined(rows: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.object_]:
+    """One text a row of several columns; what is missing is empty (a rider who is not known yet).
+
+    >>> joined(pd.DataFrame({"rider": ["r1", None], "day": [1, 2]}), ["rider", "day"]).tolist()
+    ['r1|1', '|2']
+    """
+    parts = [["" if pd.isna(one) else str(one) for one in rows[name]] for name in columns]
+    return np.array(["|".join(one) for one in zip(*parts, strict=True)], dtype=object)
+
+
 MOST_LEVELS = 500
 
 
