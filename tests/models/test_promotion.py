@@ -1,6 +1,7 @@
 """The promotion gate proves a challenger better, or says why not."""
 
 import numpy as np
+import pandas as pd
 
 from models.metrics import binary_scores
 from models.promotion import judge, paired_bootstrap
@@ -57,3 +58,10 @@ def test_clustered_intervals_are_wider_when_days_hang_together():
     _, low, high = paired_bootstrap(difference, day)
     _, low_rows, high_rows = paired_bootstrap(difference, np.arange(4_000))
     assert high - low > 3 * (high_rows - low_rows)
+
+
+def test_a_cluster_with_a_part_that_is_not_known_yet_is_one_all_the_same():
+    from models.protocol import joined
+
+    rows = pd.DataFrame({"rider": ["r1", None, np.nan], "day": [1, 1, 2]})
+    assert joined(rows, ["rider", "day"]).tolist() == ["r1|1", "|1", "|2"]
