@@ -19,8 +19,6 @@ LEVELS = {0.8: (1, 3), 0.9: (0, 4)}
 MIN_WIDTH_S = 60.0
 EXPERTS = ("static", "corrected")
 RESIDUAL_RATE = 0.002
-EVERY = 20
-"""Scores that an interval may be behind: sorting the window for each would cost more than all else."""
 
 
 def horizon_edges(median_s: Floats) -> list[float]:
@@ -55,7 +53,7 @@ class EtaLayer:
             width = max(float(q[hi] - q[lo]), MIN_WIDTH_S)
             score = max(float(q[lo]) - label_s, label_s - float(q[hi])) / width
             if adapt:  # what level of the window would have covered it just so
-                self.adaptive[level].learn(self.windows[level].rank(group, score, EVERY))
+                self.adaptive[level].learn(self.windows[level].rank(group, score))
             self.windows[level].learn(group, score)
 
     def predict(self, raw: Floats) -> tuple[Floats, tuple[float, Floats]]:
@@ -66,7 +64,7 @@ class EtaLayer:
         out = moved.copy()
         group = self._group(float(raw[2]))
         for level, (lo, hi) in LEVELS.items():
-            wide = self.windows[level].widen(group, self.adaptive[level].level(), EVERY) * max(
+            wide = self.windows[level].widen(group, self.adaptive[level].level()) * max(
                 float(raw[hi] - raw[lo]), MIN_WIDTH_S
             )
             out[lo], out[hi] = moved[lo] - wide, moved[hi] + wide

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections import deque
 from collections.abc import Sequence
@@ -42,59 +43,58 @@ class RollingConformal:
 
     def __init__(self, level: float, window: int = WINDOW, fewest: int = FEWEST) -> None:
         self.level, self.window, self.fewest = level, window, fewest
-        self._groups: dict[Any, deque[float]] = {}
-        self._all: deque[float] = deque(maxlen=window)
-        self._known: dict[Any, tuple[int, Floats]] = {}
-        self._learned = 0
+        self._groups: dict[Any, _Window] = {}
+        self._all = _Window(window)
 
     def learn(self, group: Any, score: float) -> None:
         """Take in the score of a matured label."""
         if not np.isfinite(score):
             return
-        self._groups.setdefault(group, deque(maxlen=self.window)).append(score)
-        self._all.append(score)
-        self._learned += 1
+        self._groups.setdefault(group, _Window(self.window)).add(score)
+        self._all.add(score)
 
-    def widen(self, group: Any, level: float | None = None, every: int = 1) -> float:
-        """What to add on both sides; ``every``: how many scores a value may be behind (speed)."""
-        scores = self._sorted(group, every)
-        if not len(scores):
+    def widen(self, group: Any, level: float | None = None) -> float:
+        """What to add on both sides."""
+        scores = self._of(group)
+        if not scores:
             return 0.0
         at = self.level if level is None else level
-        return float(scores[min(len(scores), math.ceil((len(scores) + 1) * at)) - 1])
+        return scores[min(len(scores), math.ceil((len(scores) + 1) * at)) - 1]
 
-    def rank(self, group: Any, score: float, every: int = 1) -> float:
+    def rank(self, group: Any, score: float) -> float:
         """Share of the window's scores below ``score``."""
-        scores = self._sorted(group, every)
-        return float(np.searchsorted(scores, score)) / len(scores) if len(scores) else self.level
+        scores = self._of(group)
+        return bisect.bisect_left(scores, score) / len(scores) if scores else self.level
 
-    def _sorted(self, group: Any, every: int) -> Floats:
-        known = self._known.get(group)
-        if known is not None and self._learned - known[0] < every:
-            return known[1]
-        scores = self._groups.get(group)
-        if scores is None or len(scores) < self.fewest:
-            scores = self._all
-        found = np.sort(np.fromiter(scores, float, len(scores)))
-        self._known[group] = (self._learned, found)
-        return found
+    def _of(self, group: Any) -> list[float]:
+        found = self._groups.get(group)
+        return self._all.ordered if found is None or len(found.ordered) < self.fewest else found.ordered
 
     def state(self) -> dict[str, Any]:
         """Scores by group, oldest first."""
         return {
-            "groups": [[group, list(scores)] for group, scores in self._groups.items()],
-            "all": list(self._all),
-            "learned": self._learned,
-            # a value that is a few scores behind must be behind after a crash, too
-            "known": [[group, learned, scores.tolist()] for group, (learned, scores) in self._known.items()],
+            "groups": [[group, list(window.scores)] for group, window in self._groups.items()],
+            "all": list(self._all.scores),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put back what ``state`` gave."""
-        self._groups = {group: deque(scores, maxlen=self.window) for group, scores in state["groups"]}
-        self._all = deque(state["all"], maxlen=self.window)
-        self._learned = int(state["learned"])
-        self._known = {group: (int(n), np.array(scores, dtype=float)) for group, n, scores in state["known"]}
+        self._groups = {group: _Window(self.window, scores) for group, scores in state["groups"]}
+        self._all = _Window(self.window, state["all"])
+
+
+class _Window:
+    """The newest scores, and the same in order of size: a score more moves one, and does not sort them all."""
+
+    def __init__(self, size: int, scores: Sequence[float] = ()) -> None:
+        self.scores = deque((float(one) for one in scores), maxlen=size)
+        self.ordered = sorted(self.scores)
+
+    def add(self, score: float) -> None:
+        if len(self.scores) == self.scores.maxlen:
+            del self.ordered[bisect.bisect_left(self.ordered, self.scores[0])]
+        self.scores.append(score)
+        bisect.insort(self.ordered, score)
 
 
 class DtACI:
