@@ -53,8 +53,8 @@ class RollingConformal:
         self._groups.setdefault(group, _Window(self.window)).add(score)
         self._all.add(score)
 
-    def widen(self, group: Any, level: float | None = None) -> float:
-        """What to add on both sides."""
+    def widen(self, group: Any, level: float | None = None, every: int = 1) -> float:
+        """What to add on both sides; ``every``: scores that it may be behind (it is behind by none)."""
         scores = self._of(group)
         if not scores:
             return 0.0
