@@ -129,7 +129,9 @@ def _play(city: Any, zone: ZoneInfo, day: date, arms: list[Arm], policy: Policy,
         failed_by = dict(zip(*_outcomes(played, failures), strict=True))
         failed = np.array([failed_by.get(name, False) for name in names], dtype=bool)
         is_treated = np.array([name in treated for name in names], dtype=bool)
-        action = np.array([1 + ACTIONS.index(treated[name].option.action) if name in treated else 0 for name in names])
+        action = np.array(
+            [1 + ACTIONS.index(treated[name].option.action) if name in treated else 0 for name in names], dtype=np.int64
+        )
         outcomes = Outcomes(failed, p, action)
         arm.memory.learn(customer, arm.labels(outcomes))
         arm.rows.append(x)

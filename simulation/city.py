@@ -86,6 +86,10 @@ class City:
 
         return drive(self.live_day(day, plan, decisions), decide)
 
+    def forget_conditions(self) -> None:
+        """Let go of the weather and traffic kept of dates that were asked for; asked again, they are the same."""
+        self._world.conditions.clear()
+
     def play(self, day: date, routes: pd.DataFrame) -> pd.DataFrame:
         """Events of a day under a plan; see ``play_day``."""
         return self.play_day(day, routes).events

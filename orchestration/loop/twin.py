@@ -42,7 +42,7 @@ class TwinDays:
         morning = pd.Timestamp(day, tz=self.zone) + pd.Timedelta(hours=6)
         sent = [Action("message", morning.to_pydatetime(), tuple(sorted(told & set(plan["order_id"]))))] if told else []
         played = self.city.play_day(day, plan, sent)
-        self.city.world.conditions.clear()
+        self.city.forget_conditions()
         orders = before["orders"].drop_duplicates("order_id", keep="last")
         visits = visits_of(played.events, orders)
         legs = legs_of(visits, _starts(played.events), self.depots, self.base, _wet(before["weather"]), self.zone)
