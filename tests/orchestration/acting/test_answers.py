@@ -235,8 +235,18 @@ def test_an_order_that_will_be_late_is_brought_forward_and_back_again(fresh):
     assert route(fresh)[-1] == last
 
 
-def test_what_needs_a_dispatcher_waits_takes_effect_and_can_be_taken_back(fresh, monkeypatch):
-    action = "tender_to_gig"
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("action", "after"),
+    [
+        ("add_slack", lambda van, promise: promise == at(18) + timedelta(minutes=30)),
+        ("tender_to_gig", lambda van, promise: van == "g1"),
+        ("move_to_other_fleet", lambda van, promise: van not in (None, "v1")),
+        ("split_route", lambda van, promise: van not in (None, "v1")),
+        ("defer_zone", lambda van, promise: van is None),
+    ],
+)
+def test_what_needs_a_dispatcher_waits_takes_effect_and_can_be_taken_back(fresh, monkeypatch, action, after):
     last = route(fresh)[-1]
     with Lake.open(fresh) as lake:
         predict_late(lake, last, 0.6)
@@ -254,11 +264,11 @@ def test_what_needs_a_dispatcher_waits_takes_effect_and_can_be_taken_back(fresh,
         with pytest.raises(InputError, match="does not wait"):
             approve(lake, row["intervention_id"], "anna", EVENING)
         stop = lake.query(
-            "select routes.vehicle_id from plan.plan_stops as stops join plan.routes as routes "
+            "select routes.vehicle_id, stops.window_end from plan.plan_stops as stops join plan.routes as routes "
             "using (plan_id, route_id) where stops.order_id = ? and stops.service_date = ?",
             [last, DAY],
         )
-        assert stop["vehicle_id"].tolist() == ["g1"]
+        assert after(*(stop.iloc[0] if len(stop) else (None, None)))
         assert lake.query("select verified from plan.plans where service_date = ?", [DAY])["verified"].all()
         undo(lake, row["intervention_id"], "anna", EVENING + timedelta(minutes=1))
         stale = {**row, "arguments": '{"before": {"v1": ["o1"]}, "after": {}}'}
