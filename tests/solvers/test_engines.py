@@ -78,18 +78,25 @@ def test_a_search_that_is_called_off_gives_its_plan_at_once():
     assert found.served + len(found.unserved) == 120
 
 
-def test_a_process_that_dies_is_replaced_and_the_plan_still_comes(monkeypatch):
+@pytest.fixture
+def forked(monkeypatch):
+    """Workers are forked, so that they share a fault planted here, whatever threads earlier tests left running."""
+    monkeypatch.setattr("solvers.engines.worker.can_fork", lambda: True)
+    return monkeypatch
+
+
+def test_a_process_that_dies_is_replaced_and_the_plan_still_comes(forked):
     def deadly(*_):
         os._exit(9)
 
-    monkeypatch.setattr("solvers.engines.worker.solve", deadly)
+    forked.setattr("solvers.engines.worker.solve", deadly)
     problem = day(20)
     found = plan(problem, SolveSettings(seconds=1, seed=1))
     assert found.engine == "insertion" and verify(problem, found) == [] and found.served == 20
 
 
-def test_a_process_that_hangs_is_killed_at_the_limit(monkeypatch):
-    monkeypatch.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
+def test_a_process_that_hangs_is_killed_at_the_limit(forked):
+    forked.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
     problem = day(20)
     started = time.monotonic()
     found = plan(problem, SolveSettings(seconds=1, seed=1))
@@ -156,8 +163,8 @@ def test_however_short_the_limit_required_orders_are_served_in_time(problem, sec
     assert verify(problem, found) == [] and found.unserved == ()
 
 
-def test_processes_that_never_answer_leave_a_large_day_a_plan(monkeypatch):
-    monkeypatch.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
+def test_processes_that_never_answer_leave_a_large_day_a_plan(forked):
+    forked.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
     problem = day(300, seed=2)
     started = time.monotonic()
     found = plan(problem, SolveSettings(seconds=1, seed=1))
@@ -165,11 +172,11 @@ def test_processes_that_never_answer_leave_a_large_day_a_plan(monkeypatch):
     assert verify(problem, found) == [] and found.unserved == ()
 
 
-def test_who_had_no_time_is_not_said_to_have_no_room(monkeypatch):
+def test_who_had_no_time_is_not_said_to_have_no_room(forked):
     """Routes that the search had no time to change are no proof that vehicles are full."""
     problem = day(40)
-    monkeypatch.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
-    monkeypatch.setattr("solvers.engines.insertion.INSERTION_GRACE_S", -10.0)
+    forked.setattr("solvers.engines.worker.solve", lambda *_: time.sleep(60))
+    forked.setattr("solvers.engines.insertion.INSERTION_GRACE_S", -10.0)
     found = plan(problem, SolveSettings(seconds=0.1, seed=1))
     assert found.unserved and {one.reason for one in found.unserved} == {"out_of_time"}
     assert all("time" in one.explanation for one in found.unserved)
