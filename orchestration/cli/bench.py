@@ -23,6 +23,7 @@ BENCHMARKS = {
     "outbox": "10,000 messages to a local receiver while the writer and the worker are killed again and again",
     "live": "A live service with 2,000 open stops: latency of decisions, a sustained stream of events",
     "dynamic": "Dispatch now or later on real days, beside greedy and lazy",
+    "pickups": "Pickups and deliveries of Huawei's days as they appear, beside a greedy dispatcher",
     "drift": "Five planted shifts in the twin: detected, recovered, false alarms, poisoned labels",
     "diagnosis": "Ten planted faults, one in a small segment, and quiet weeks: which driver is named",
     "adaptation": "A shipper's own beliefs beside pooled ones: two that differ, one that is new",
