@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS ?= --extra developers --extra messages
+EXTRAS ?= --extra developers --extra messages --extra tuning --extra tracking
 HOME_FOLDER ?= .fivefold
 WORKERS ?= auto
 STAMP := $(VENV)/.installed

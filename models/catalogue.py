@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +61,19 @@ class Trial:
         matrix = self.matrix[:, keep]
         categories = sum(1 for n in keep if n >= first)
         slots = slots_of(len(keep) - categories, categories)
-        count = int(self.past.sum())
-        parameters = parameters_for("binary" if self.binary else "quantile", count, None if self.binary else 0.5)
-        parameters |= tuned
+        parameters = self._parameters() | tuned
         x, y = matrix[self.past], self.y[self.past]
         model = fit(x, y, slots, parameters, find_rounds(x, y, slots, parameters))
         return np.asarray(model.predict(matrix[~self.past], num_threads=1))
+
+    def _parameters(self) -> dict[str, Any]:
+        count = int(self.past.sum())
+        return parameters_for("binary" if self.binary else "quantile", count, None if self.binary else 0.5)
+
+    def defaults(self, names: Sequence[str]) -> dict[str, Any]:
+        """Parameters that are used where nothing was tuned."""
+        used = self._parameters()
+        return {name: used[name] for name in names}
 
     def loss(self, tuned: dict[str, Any]) -> float:
         """Log loss, or mean absolute error in seconds."""

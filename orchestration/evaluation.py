@@ -97,6 +97,9 @@ def decision_rows(lake: Lake, mapping: Mapping, task: EvaluationTask) -> pd.Data
     # a late one shows as soon as the promise has passed, one in time when it is there
     on_time = frame["concluded_at"] <= frame["window_end"]
     frame["label_time"] = frame["ended_time"].where(on_time, frame["window_end"])
+    # how long before the promise ended: known when the label is, 0 of a late one
+    slack = (frame["window_end"] - frame["concluded_at"]).dt.total_seconds()
+    frame["slack_s"] = slack.clip(lower=0.0).where(known)
     # early labels are the ones in time: models learn from none before the promise has passed and all have shown
     frame["mature_time"] = frame[["label_time", "window_end"]].max(axis=1)
     return frame

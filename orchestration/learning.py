@@ -234,7 +234,8 @@ def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) ->
         if rows.empty:
             continue
         frame = rows[["source", "order_id", "service_date", "as_of"]].join(model.predict(rows))
-        frames.append(frame.assign(task=task, model_version=version, lake_snapshot=snapshot))
+        told = [json.dumps([[name, round(share, 4)] for name, share in one]) for one in model.factors(rows)]
+        frames.append(frame.assign(task=task, model_version=version, factors=told, lake_snapshot=snapshot))
     empty = pd.DataFrame(columns=list(tables.PREDICTIONS.column_names))
     predictions = pd.concat(frames, ignore_index=True) if frames else empty
     dates = [stamp.date() for stamp in pd.date_range(first, last)]

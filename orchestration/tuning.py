@@ -12,6 +12,8 @@ from orchestration.evaluation import decision_rows, end_of_day, spec_of
 from orchestration.ingestion.mapping import Mapping
 from orchestration.lake import Lake
 
+TUNED = ("learning_rate", "num_leaves", "min_data_in_leaf", "feature_fraction", "bagging_fraction", "lambda_l2")
+
 
 def tune_source(lake: Lake, mapping: Mapping, home: Path, trials: int, train_until: date | None) -> dict[str, Any]:
     """Best parameters by loss on the newest fifth of what is before ``train_until``; written below ``home``.
@@ -40,7 +42,7 @@ def tune_source(lake: Lake, mapping: Mapping, home: Path, trials: int, train_unt
                 "learning_rate": one.suggest_float("learning_rate", 0.01, 0.15, log=True),
                 "num_leaves": one.suggest_int("num_leaves", 4, 63, log=True),
                 "min_data_in_leaf": one.suggest_int("min_data_in_leaf", 20, 400, log=True),
-                "feature_fraction": one.suggest_float("feature_fraction", 0.3, 1.0),
+                "feature_fraction": one.suggest_float("feature_fraction", 0.1, 1.0),
                 "bagging_fraction": one.suggest_float("bagging_fraction", 0.5, 1.0),
                 "lambda_l2": one.suggest_float("lambda_l2", 0.1, 50.0, log=True),
             }
@@ -48,6 +50,7 @@ def tune_source(lake: Lake, mapping: Mapping, home: Path, trials: int, train_unt
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=17))
+    study.enqueue_trial(trial.defaults(TUNED))
     study.optimize(objective, n_trials=trials)
     path = home / "models" / mapping.name / f"tuned-{task.task}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

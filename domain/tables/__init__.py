@@ -34,6 +34,7 @@ from domain.tables.planning import (
     PLANS,
     PREDICTIONS,
     ROUTES,
+    STOP_SCORES,
     UNSERVED_ORDERS,
 )
 from domain.tables.raw import (
@@ -87,6 +88,7 @@ __all__ = [
     "SERVICE_DATE",
     "SHIFTS",
     "STALE_PARTITIONS",
+    "STOP_SCORES",
     "TABLES",
     "TARIFF_RULES",
     "TRAVEL_OBSERVATIONS",
@@ -101,6 +103,7 @@ __all__ = [
 
 DERIVED_TABLES = (
     PREDICTIONS,
+    STOP_SCORES,
     PLANS,
     ROUTES,
     PLAN_STOPS,

@@ -4,6 +4,7 @@ from domain.tables.columns import (
     BASIS,
     BOOLEAN,
     INTEGER,
+    JSON,
     NUMBER,
     SERVICE_DATE,
     TEXT,
@@ -33,9 +34,44 @@ PREDICTIONS = Table(
         Column("p05_s", NUMBER, "5 % quantile, seconds: lower end of the 90 % interval"),
         Column("p95_s", NUMBER, "95 % quantile, seconds: upper end of the 90 % interval"),
         identifier("model_version", "Version in the registry"),
+        Column("factors", JSON, "Features that moved it most: name and share (log odds, or seconds of an ETA)"),
         *BASIS,
     ),
     ("task", "source", "order_id", "as_of"),
+    ("service_date",),
+)
+
+STOP_SCORES = Table(
+    "prediction",
+    "stop_scores",
+    "Stops of planned routes scored by the plan, at departure, 60 and 30 minutes before, and on every material event",
+    "one stop at one moment",
+    (
+        identifier("source", "Mapping the order came from"),
+        SERVICE_DATE,
+        identifier("route_id", "Route"),
+        identifier("order_id", "Order"),
+        Column(
+            "moment",
+            TEXT,
+            "plan, departure, t_minus_60, t_minus_30, arrival, completion, skip, replan, cancelled, fault, silence",
+            True,
+        ),
+        amount("stops_before", "Open stops of the route before this one", True),
+        *(
+            moment(f"eta_p{level:02d}", f"{level} % quantile of arrival; none where it has arrived")
+            for level in (5, 10, 50, 90, 95)
+        ),
+        Column("p_late", NUMBER, "Chance that service starts after the promise", True, minimum=0, maximum=1),
+        Column("p_failed", NUMBER, "Chance of a failed attempt, by the plan's prediction", minimum=0, maximum=1),
+        Column("p_vehicle_issue", NUMBER, "Chance of a breakdown before this stop", True, minimum=0, maximum=1),
+        Column("p_weather_or_road", NUMBER, "Chance of weather or road before this stop", True, minimum=0, maximum=1),
+        Column("p_exception", NUMBER, "Chance of any of them", True, minimum=0, maximum=1),
+        Column("factors", JSON, "What moved it most, by chance: name and share", True),
+        identifier("model_version", "Versions of the models that the plan was made with", False),
+        *BASIS,
+    ),
+    ("source", "order_id", "moment", "as_of"),
     ("service_date",),
 )
 

@@ -8,7 +8,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from orchestration.assets.acting import actions  # noqa: E402
-from orchestration.assets.dispatch import dispatch_decisions  # noqa: E402
+from orchestration.assets.dispatch import dispatch_decisions, stop_scores  # noqa: E402
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
 from orchestration.assets.learning import eta_model, failed_model, late_model, prediction_evaluation  # noqa: E402
@@ -35,6 +35,7 @@ ASSETS = [
     daily_plan,
     actions,
     dispatch_decisions,
+    stop_scores,
     cost_ledger,
     daily_kpis,
     drift_alarms,

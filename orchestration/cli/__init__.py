@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "Plan one service date of a source",
     "act": "Decide interventions and messages of a planned date",
     "interventions": "What was decided about risks: list it, agree to it, take it back",
+    "score": "Stops of a running day scored again: arrival, lateness, failure, hazards",
     "watch": "What customers are told of a running day",
     "trail": "One order from promise to cost, with what was not done",
     "trajectory": "What learning is worth by week, beside a frozen arm: a source or the twin",

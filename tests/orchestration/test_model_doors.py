@@ -126,3 +126,88 @@ def test_tuning_and_the_signal_catalogue_look_at_the_past_alone():
         > families["without history of zone_id"]["cost_in_log_loss"]
     )
     assert "days old" in families["without history of zone_id"]["fresh"]
+
+
+TUNED = """
+name: small
+title: rows with a risk that a number tells
+licence: made up
+timezone: UTC
+inputs:
+  rows: {path: rows.csv}
+tables:
+  orders:
+    input: rows
+    columns:
+      order_id: id
+      service_date: cast(day as date)
+      kind: "'delivery'"
+      customer_id: customer
+      mass_g: {value: grams, unit: g}
+      event_time: cast(day as timestamp)
+      ingest_time: cast(day as timestamp)
+  delivery_events:
+    input: rows
+    columns:
+      event_id: id || '-e'
+      service_date: cast(day as date)
+      event_type: "case when cast(failed as integer) > 0 then 'attempt_failed' else 'delivered' end"
+      order_id: id
+      stop_id: id || '-1'
+      attempt: "1"
+      event_time: cast(day as timestamp) + interval 20 hour
+      ingest_time: cast(day as timestamp) + interval 20 hour
+evaluation:
+  - name: failed
+    task: failed
+    features: {numbers: [mass_g]}
+    entities: [customer_id]
+    split: {train_until: 2026-02-20}
+"""
+
+
+def small_source(folder, flip_after=None):
+    """600 orders that fail where they are heavy; after ``flip_after`` every label says the opposite."""
+    rng = np.random.default_rng(1)
+    days = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 70, 600)), unit="D")
+    grams = rng.integers(100, 9_000, 600)
+    failed = (rng.random(600) < 1 / (1 + np.exp(4 - grams / 1_500))).astype(int)
+    if flip_after is not None:
+        failed = np.where(days > flip_after, 1 - failed, failed)
+    folder.mkdir(parents=True)
+    pd.DataFrame(
+        {"id": [f"o{n}" for n in range(600)], "day": days.strftime("%Y-%m-%d"), "grams": grams,
+         "customer": [f"c{n}" for n in rng.integers(0, 40, 600)], "failed": failed}
+    ).to_csv(folder / "rows.csv", index=False)  # fmt: skip
+    (folder / "small.yml").write_text(TUNED)
+    return folder
+
+
+def test_tuning_searches_with_optuna_and_training_reads_what_it_found(tmp_path, call, monkeypatch):
+    pytest.importorskip("optuna", reason="needs the extra `tuning`")
+    from orchestration.learning import _tuned
+
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+
+    def tune(folder):
+        code, told = call("tune", str(folder / "small.yml"), "--data", str(folder), "--trials", "4")
+        assert code == 0, told
+        return told
+
+    told = tune(small_source(tmp_path / "one"))
+    assert told["trials"] == 4 and told["best"] <= told["default"], "the first trial is what is used without a search"
+    assert {"learning_rate", "num_leaves", "min_data_in_leaf"} <= set(told["parameters"])
+    assert _tuned(tmp_path, "small", "failed") == told["parameters"]
+    # labels after train_until play no role: the search ends with the same parameters
+    again = tune(small_source(tmp_path / "two", flip_after=pd.Timestamp("2026-02-20")))
+    assert again["parameters"] == told["parameters"] and again["best"] == told["best"]
+
+
+def test_tuning_without_its_extra_says_what_to_install(tmp_path, call, monkeypatch):
+    import sys
+
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    folder = small_source(tmp_path / "one")
+    code, told = call("tune", str(folder / "small.yml"), "--data", str(folder), "--trials", "1")
+    assert code == 2 and "fivefold[tuning]" in told["error"]

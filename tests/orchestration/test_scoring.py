@@ -1,0 +1,155 @@
+"""A running day scored from the lake, in batches, with hazards of past routes."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from domain import tables
+from domain.errors import InputError
+from orchestration.cli import main
+from orchestration.lake import Lake
+from orchestration.scoring import MOMENTS, hazards_of, score_day, wrong_scores
+
+DAY = date(2030, 3, 4)
+CUT_OFF = datetime(2030, 3, 3, 19, 0, tzinfo=UTC)
+NOON = datetime(2030, 3, 4, 12, 0, tzinfo=UTC)
+STOPS = 10
+ORIGIN = {"source": "demo", "file_id": "f", "ingest_time": CUT_OFF - timedelta(hours=3), "retracted": False}
+BASIS = {"as_of": CUT_OFF, "lake_snapshot": 1}
+
+
+def name(number: int) -> str:
+    return f"o{number:02d}"
+
+
+def planned(number: int) -> datetime:
+    return NOON + timedelta(minutes=15 * number + 10)
+
+
+def fill(lake: Lake) -> None:
+    depot = {"depot_id": "d1", "lat": 52.0, "lon": 4.9, "timezone": "Europe/Amsterdam", "event_time": CUT_OFF}
+    lake.append(tables.DEPOTS, pd.DataFrame([{**depot, **ORIGIN}]))
+    common = {"service_date": DAY, "source": "demo"}
+    failed = [
+        {"task": "failed", "order_id": name(n), "probability": 0.1, "model_version": "m1",
+         "factors": json.dumps([["customer_failure_rate", 0.8]]), **common, **BASIS}
+        for n in range(STOPS)
+    ]  # fmt: skip
+    lake.append(tables.PREDICTIONS, pd.DataFrame(failed))
+    route = {
+        "plan_id": "p1", "route_id": "r1", "depot_id": "d1", "fleet_id": "captive", "fleet_kind": "captive",
+        "vehicle_id": "v1", "driver_id": "dr1", "starts_at": NOON, "ends_at": planned(STOPS), "stops": STOPS,
+        "distance_m": 1, "duration_s": 1, "mass_g": 1, "volume_ml": 1, "parcels": 1, "cost_minor": 1, **common, **BASIS,
+    }  # fmt: skip
+    lake.append(tables.ROUTES, pd.DataFrame([route]))
+    stops = [
+        {
+            "plan_id": "p1", "route_id": "r1", "sequence": n + 1, "order_id": name(n), "arrival": planned(n),
+            "service_start": planned(n), "departure": planned(n) + timedelta(minutes=5), "leg_m": 1, "leg_s": 600,
+            "lat": 52.0, "lon": 4.9, "window_start": NOON, "window_end": planned(n) + timedelta(minutes=30),
+            **common, **BASIS,
+        }
+        for n in range(STOPS)
+    ]  # fmt: skip
+    lake.append(tables.PLAN_STOPS, pd.DataFrame(stops))
+
+
+def play(lake: Lake, delay_min: int = 25) -> None:
+    """The route leaves late; half of its stops are served at the planned pace."""
+    late = timedelta(minutes=delay_min)
+    told = [("s", "route_started", None, "r1", NOON + late)]
+    for n in range(STOPS // 2):
+        told.append((f"a{n}", "arrived", name(n), None, planned(n) + late))
+        told.append((f"d{n}", "delivered", name(n), None, planned(n) + late + timedelta(minutes=5)))
+    rows = [
+        {"event_id": event, "event_type": kind, "order_id": order, "route_id": route, "vehicle_id": "v1",
+         "event_time": at, **ORIGIN, "service_date": DAY, "ingest_time": at + timedelta(seconds=20)}
+        for event, kind, order, route, at in told
+    ]  # fmt: skip
+    lake.append(tables.DELIVERY_EVENTS, pd.DataFrame(rows))
+
+
+def written(lake: Lake) -> pd.DataFrame:
+    return lake.query("select * exclude (lake_snapshot) from prediction.stop_scores order by as_of, order_id, moment")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    with Lake.open(tmp_path) as lake:
+        fill(lake)
+    return tmp_path
+
+
+def test_batches_write_what_one_run_would_have_and_repeat_nothing(home, tmp_path_factory):
+    end = NOON + timedelta(hours=4)
+    with Lake.open(home) as lake:
+        play(lake)
+        for hours in (-12, 0.3, 0.8, 1.5, 4):
+            score_day(lake, "demo", DAY, NOON + timedelta(hours=hours), home)
+        assert score_day(lake, "demo", DAY, end, home).rows == 0
+        batches = written(lake)
+        assert wrong_scores(lake, "demo", DAY) == 0
+    other = tmp_path_factory.mktemp("whole")
+    with Lake.open(other) as lake:
+        fill(lake)
+        play(lake)
+        done = score_day(lake, "demo", DAY, end)
+        pd.testing.assert_frame_equal(written(lake), batches, check_exact=True)
+    assert done.moments["plan"] == done.moments["departure"] == STOPS
+    assert set(batches["moment"]) <= set(MOMENTS) and {"t_minus_60", "silence"} <= set(batches["moment"])
+    late = batches[(batches["order_id"] == name(8)) & (batches["moment"] == "departure")].iloc[0]
+    told = json.loads(late["factors"])
+    assert told["failed"] == [["customer_failure_rate", 0.8]]
+    assert dict(told["late"])["behind the plan"] > 0.1
+    assert late["model_version"] == "m1"
+
+
+def test_the_command_tells_the_stops_at_risk(home, capfd):
+    with Lake.open(home) as lake:
+        play(lake)
+    call = ["--home", str(home), "score", "demo", "2030-03-04", "--at", "2030-03-04T15:00", "--json"]
+    assert CliRunner().invoke(main, call).exit_code == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["rows"] > STOPS
+    open_orders = {name(n) for n in range(STOPS // 2, STOPS)}
+    assert {one["order_id"] for one in told["riskiest"]} == open_orders
+    with Lake.open(home) as lake, pytest.raises(InputError, match="no plan of 2030-03-05"):
+        score_day(lake, "demo", date(2030, 3, 5), NOON)
+
+
+def test_hazards_are_the_rates_of_past_routes_shrunk_to_the_fleets(home):
+    with Lake.open(home) as lake:
+        nothing = hazards_of(lake, "demo", NOON)
+        assert 0 < nothing.of("v1", False).vehicle_per_h < 0.01
+        days = [date(2030, 1, 1) + timedelta(days=n) for n in range(60)]
+        rows = [
+            {"source": "demo", "order_id": f"{v}-{n}-{s}", "service_date": day, "route_id": f"{v}-{n}", "vehicle_id": v,
+             "arrived_at": pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=8 + 4 * s),
+             "concluded_at": pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=8 + 4 * s),
+             "label_time": pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=20),
+             "exception_class": "vehicle_issue" if v == "old" and n % 6 == 0 else
+             "weather_or_road" if n % 10 == 0 else None}
+            for n, day in enumerate(days) for v in ("old", "new") for s in range(3)
+        ]  # fmt: skip
+        features = [
+            {"source": "demo", "order_id": one["order_id"],
+             "forecast_precipitation_mm": 3.0 if one["service_date"].day % 10 == 1 else 0.0} for one in rows
+        ]  # fmt: skip
+
+        def build(connection):
+            connection.execute("create schema if not exists marts")
+            for table, frame in (("fct_outcomes", rows), ("feat_exception", features)):
+                connection.register("rows", pd.DataFrame(frame))
+                connection.execute(f"create or replace table marts.{table} as select * from rows")
+                connection.unregister("rows")
+
+        lake.write(build)
+        known, early = hazards_of(lake, "demo", NOON), hazards_of(lake, "demo", datetime(2029, 1, 1, tzinfo=UTC))
+    assert known.vehicle["old"] > 2 * known.vehicle["new"]
+    assert known.vehicle["old"] < 10 / (60 * 8), "shrunk to the fleet"
+    assert known.wet > 2 * known.dry
+    assert early.of("old", True) == nothing.of("v1", True), "what was known later plays no role"
