@@ -6,8 +6,9 @@ hundred and ten times the time, so the embedded server is the default and SQLite
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,5 +47,14 @@ def ducklake_uri(settings: LakeSettings, home: Path) -> tuple[Any, str]:
         server, connection = start_embedded(home)
         return server, f"ducklake:postgres:{connection}"
     if settings.catalog == SQLITE:
-        return None, f"ducklake:sqlite:{home / 'catalog.sqlite'}"
+        return None, f"ducklake:sqlite:{_sqlite_file(home)}"
     return None, f"ducklake:postgres:{settings.catalog}"
+
+
+def _sqlite_file(home: Path) -> Path:
+    """The SQLite catalogue of a workspace, in the mode in which readers and a writer do not wait for each other."""
+    path = home / "catalog.sqlite"
+    if not path.exists():  # the mode is kept in the file
+        with one_at_a_time(home / "attach.lock"), closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma journal_mode = wal")
+    return path

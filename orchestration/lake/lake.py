@@ -22,7 +22,7 @@ from domain.errors import LakeError
 from domain.tables import TABLES, Table
 from orchestration.lake import catalog, ddl
 from orchestration.lake.attaching import attach, column_statements
-from orchestration.lake.extensions import load_extensions
+from orchestration.lake.extensions import open_database
 from orchestration.lake.settings import LakeSettings
 from orchestration.lake.snapshots import Snapshots
 
@@ -105,9 +105,8 @@ class Lake:
             return self._attach()
 
     def _attach(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(":memory:")
+        connection = open_database()
         try:
-            load_extensions(connection)
             connection.execute("SET TimeZone = 'UTC'")
             attach(connection, self.attach_uri, self.settings, self.home)
             connection.execute("USE lake")
