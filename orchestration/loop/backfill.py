@@ -179,7 +179,7 @@ def _fit_at(lake: Lake, registry: Any, source: str, task: str, moment: datetime)
         [source, fitted],
     )
     rows = features.merge(visits[["order_id"]].assign(label=label), on="order_id")
-    if task in CLASSES and rows["label"].sum() < FEWEST_POSITIVES:
+    if rows.empty or (task in CLASSES and rows["label"].sum() < FEWEST_POSITIVES):
         return None
     try:
         age = (rows["as_of"].max() - rows["as_of"]).dt.total_seconds().to_numpy() / 86_400

@@ -9,7 +9,8 @@ import pandas as pd
 from domain.errors import InputError
 from models.parameters import ACCEPTANCE, ALL, EFFICACY, RELIABILITY, RISK, SERVICE, TRAVEL, band_of, subject
 from orchestration.lake import Lake
-from orchestration.loop.outcomes import outcomes_at
+from orchestration.loop.outcomes import TENDER_ANSWERS, outcomes_at
+from orchestration.planning.inputs import CONCLUDING
 
 EXAMPLES = 5
 
@@ -35,10 +36,12 @@ def lineage(lake: Lake, order_id: str, source: str | None = None) -> dict[str, A
     if len(found) > 1:
         raise InputError(f"{order_id!r} is an order of {', '.join(found['source'])}: choose one with --source")
     name, day = str(found["source"].iloc[0]), pd.Timestamp(found["service_date"].iloc[0]).date()
-    moment = lake.query(
-        "select max(ingest_time) as t from raw.delivery_events where source = ? and order_id = ?", [name, order_id]
-    )["t"].iloc[0]
-    outcome, taught = _taught(lake, name, order_id, moment, day)
+    moments = lake.query(
+        f"select min(ingest_time) filter (where event_type in {(*CONCLUDING, *TENDER_ANSWERS)}) as first, "
+        "max(ingest_time) as last from raw.delivery_events where source = ? and order_id = ? and not retracted",
+        [name, order_id],
+    ).iloc[0]
+    outcome, taught = _taught(lake, name, order_id, moments["first"], moments["last"], day)
     return {
         "order_id": order_id,
         "source": name,
@@ -50,16 +53,44 @@ def lineage(lake: Lake, order_id: str, source: str | None = None) -> dict[str, A
 
 
 def _taught(
-    lake: Lake, source: str, order_id: str, moment: Any, day: Any
+    lake: Lake, source: str, order_id: str, first: Any, last: Any, day: Any
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """The outcome, and the parameters it is evidence of, as they were first learned with it."""
-    if pd.isna(moment):
+    """The outcome as it is known now, and the parameters it is evidence of, as they were first learned with it.
+
+    What was first known teaches from then on, though it was corrected later: both are looked at.
+    """
+    if pd.isna(first):
         return None, []
-    seen = outcomes_at(lake, source, moment.to_pydatetime(), since=day)
-    visits = seen.visits[seen.visits["order_id"] == order_id]
-    offers = seen.offers[seen.offers["order_id"] == order_id]
-    if visits.empty and offers.empty:
+    names: dict[tuple[str, str], Any] = {}
+    for moment in dict.fromkeys((first, last)):
+        seen = outcomes_at(lake, source, moment.to_pydatetime(), since=day)
+        visits = seen.visits[seen.visits["order_id"] == order_id]
+        offers = seen.offers[seen.offers["order_id"] == order_id]
+        for key, known_at in _evidence_of(visits, seen.legs[seen.legs["order_id"] == order_id], offers).items():
+            names.setdefault(key, known_at)
+    if not names:
         return None, []
+    treated = lake.query(
+        "select action from operation.interventions where source = ? and order_id = ? and assigned != 'none'",
+        [source, order_id],
+    )
+    for action in treated["action"]:
+        names[EFFICACY, subject(action=action)] = first
+    told = visits.iloc[-1] if len(visits) else None
+    outcome = {
+        "known_at": first,
+        "last_changed_at": last,
+        "outcome": None if told is None else str(told["outcome"]),
+        "exception_class": None if told is None or pd.isna(told["exception_class"]) else str(told["exception_class"]),
+        "fleet_id": None if told is None else told["fleet_id"],
+        "customer_id": None if told is None else told["customer_id"],
+        "zone_id": None if told is None else told["zone_id"],
+    }
+    return outcome, _first_versions(lake, source, names)
+
+
+def _evidence_of(visits: pd.DataFrame, legs: pd.DataFrame, offers: pd.DataFrame) -> dict[tuple[str, str], Any]:
+    """Kind and subject of the parameters that an order's rows are evidence of -> when that was known."""
     names: dict[tuple[str, str], Any] = {}
     for one in visits.itertuples():
         building = "unknown" if one.building is None or pd.isna(one.building) else one.building
@@ -68,7 +99,7 @@ def _taught(
         names[RISK, subject(tenant=one.tenant_id)] = one.known_at
         for part in (subject(fleet=one.fleet_id), subject(fleet=one.fleet_id, depot=one.from_depot)):
             names[RELIABILITY, part] = one.known_at
-    for leg in seen.legs[seen.legs["order_id"] == order_id].itertuples():
+    for leg in legs.itertuples():
         weather = "wet" if leg.wet else "dry"
         pair = f"zones={leg.from_zone}>{leg.to_zone}"
         band = int(band_of(pd.Series([leg.base_m]).to_numpy(float))[0])
@@ -80,12 +111,11 @@ def _taught(
             subject(fleet=one.fleet), subject(fleet=one.fleet, hour=one.hour), subject(fleet=one.fleet, zone=one.zone)
         ):  # fmt: skip
             names[ACCEPTANCE, part] = one.known_at
-    treated = lake.query(
-        "select action from operation.interventions where source = ? and order_id = ? and assigned != 'none'",
-        [source, order_id],
-    )
-    for action in treated["action"]:
-        names[EFFICACY, subject(action=action)] = moment
+    return names
+
+
+def _first_versions(lake: Lake, source: str, names: dict[tuple[str, str], Any]) -> list[dict[str, Any]]:
+    """The parameters of ``names`` as they were first learned after each was known."""
     known = lake.query(
         """
         select kind, subject, service_date, as_of, value, sd, evidence, feeds, lake_snapshot from learned.parameters
@@ -113,16 +143,7 @@ def _taught(
                 "versions_since": len(versions),
             }
         )
-    last = visits.iloc[-1] if len(visits) else None
-    outcome = {
-        "known_at": moment,
-        "outcome": None if last is None else str(last["outcome"]),
-        "exception_class": None if last is None or pd.isna(last["exception_class"]) else str(last["exception_class"]),
-        "fleet_id": None if last is None else last["fleet_id"],
-        "customer_id": None if last is None else last["customer_id"],
-        "zone_id": None if last is None else last["zone_id"],
-    }
-    return outcome, taught
+    return taught
 
 
 def _used_by(

@@ -13,10 +13,9 @@ import pandas as pd
 from domain import tables
 from models.parameters import OWN_FAULT, WET_MM, WINDOW_DAYS
 from orchestration.lake import Lake
-from orchestration.planning.inputs import depot_timezone, known
+from orchestration.planning.inputs import CONCLUDING, depot_timezone, known
 from solvers.travel import TravelModel, fit_travel, haversine_m
 
-CONCLUDING = ("delivered", "attempt_failed", "partially_delivered", "diverted")
 TENDER_ANSWERS = ("tender_accepted", "tender_declined", "tender_expired")
 
 
@@ -134,8 +133,9 @@ def legs_of(
     driven = driven.sort_values(["route_id", "arrived_at", "order_id"], ignore_index=True)
     same = driven["route_id"].eq(driven["route_id"].shift())
     place = depots.drop_duplicates("depot_id").set_index("depot_id")
-    begun = driven["route_id"].map(starts.set_index("route_id")["left_at"])
-    begun_known = driven["route_id"].map(starts.set_index("route_id")["left_known"])
+    # not map(): it takes an empty mapping for one to numbers, and before the first outcome there is nothing
+    begins = starts.set_index("route_id").reindex(driven["route_id"]).set_axis(driven.index)
+    begun, begun_known = begins["left_at"], begins["left_known"]
     legs = pd.DataFrame(
         {
             "order_id": driven["order_id"],

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-import duckdb
 import numpy as np
 import pandas as pd
 
-from domain.errors import LakeError
 from models.route_day import PastRoute, PlannedRoute, RouteDay
 from orchestration.lake import Lake
 from orchestration.planning.build import DEFAULT_SERVICE_S, WORKING_HOURS, building_of
-from orchestration.planning.inputs import DayInputs
+from orchestration.planning.inputs import CONCLUDING, DayInputs
 from solvers.travel import TravelModel, fit_travel
 
 HISTORY_DAYS = 42
@@ -29,12 +27,7 @@ def route_day(lake: Lake, day: DayInputs) -> RouteDay | None:
     if os.environ.get("FIVEFOLD_OSRM") or os.environ.get("FIVEFOLD_OSM"):
         return None
     since = day.service_date - timedelta(days=HISTORY_DAYS)
-    try:
-        stops = _stops(lake, day, since)
-    except LakeError as error:
-        if isinstance(error.__cause__, duckdb.CatalogException):  # the marts are not built
-            return None
-        raise
+    stops = _stops(lake, day, since)
     if stops.empty:
         return None
     travel = fit_travel(*(day.travel[name].to_numpy(dtype=float, na_value=np.nan) for name in SEEN))
@@ -53,37 +46,54 @@ def route_day(lake: Lake, day: DayInputs) -> RouteDay | None:
 
 
 def _stops(lake: Lake, day: DayInputs, since: object) -> pd.DataFrame:
-    """First attempts of past routes in the order they were driven, as known at the day's cut-off."""
+    """First attempts of past routes in the order they were driven, as known at the day's cut-off.
+
+    From the events themselves: the mart of outcomes tells them as they are known now, and a plan that is made again
+    must come out as it was.
+    """
     return lake.query(
-        """
+        f"""
         with orders as (
             select order_id, zone_id, attributes, lat, lon, service_s, window_start from raw.orders
             where source = ? and service_date >= ? and ingest_time <= ?
             qualify row_number() over (partition by order_id order by ingest_time desc, file_id desc) = 1
+        ), events as (
+            select * from (
+                select event_id, event_type, order_id, attempt, service_date, route_id, depot_id, event_time,
+                    planned_time, retracted
+                from raw.delivery_events
+                where source = ? and service_date >= ? and ingest_time <= ?
+                    and event_type in {(*CONCLUDING, "arrived", "service_started", "route_started")}
+                qualify row_number() over (partition by event_id order by ingest_time desc, file_id desc) = 1
+            ) where not retracted
         ), starts as (
-            select service_date, route_id, event_time as started_at, planned_time as starts_at
-            from raw.delivery_events
-            where source = ? and service_date >= ? and ingest_time <= ? and event_type = 'route_started'
-                and planned_time is not null and not retracted
-            qualify row_number() over (
-                partition by service_date, route_id order by ingest_time desc, file_id desc
-            ) = 1
+            select service_date, route_id, min(event_time) as started_at,
+                arg_min(planned_time, event_time) as starts_at
+            from events where event_type = 'route_started' and planned_time is not null
+            group by service_date, route_id
+        ), outcomes as (
+            select order_id,
+                arg_max(service_date, (event_time, event_id)) filter (where event_type in {CONCLUDING}) as service_date,
+                max(route_id) as route_id, max(depot_id) as depot_id,
+                min(event_time) filter (where event_type = 'arrived') as arrived_at,
+                min(event_time) filter (where event_type = 'service_started') as service_started_at,
+                max(event_time) filter (where event_type in {CONCLUDING}) as concluded_at
+            from events where order_id is not null and coalesce(attempt, 1) = 1 group by order_id
         )
         select outcomes.service_date, outcomes.route_id, outcomes.depot_id, outcomes.arrived_at,
             outcomes.service_started_at, outcomes.concluded_at, starts.started_at, starts.starts_at,
             orders.zone_id, orders.attributes, orders.lat, orders.lon, orders.service_s, orders.window_start
-        from marts.fct_outcomes as outcomes
+        from outcomes
         join orders using (order_id)
         join starts on starts.service_date = outcomes.service_date and starts.route_id = outcomes.route_id
-        where outcomes.source = ? and outcomes.attempt = 1 and outcomes.label_time <= ?
-            and outcomes.service_date >= ? and outcomes.service_date < ?
+        where outcomes.concluded_at is not null and outcomes.service_date < ?
             and outcomes.arrived_at is not null and orders.lat is not null and orders.lon is not null
         order by outcomes.service_date, outcomes.route_id, outcomes.arrived_at, outcomes.order_id
         """,
         [
             *(day.source, since, day.as_of),
             *(day.source, since, day.as_of),
-            *(day.source, day.as_of, since, day.service_date),
+            day.service_date,
         ],
         snapshot=day.lake_snapshot,
     )

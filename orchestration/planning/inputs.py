@@ -13,6 +13,8 @@ from domain.errors import InputError
 from models.parameters import WET_MM, Beliefs
 from orchestration.lake import Lake
 
+CONCLUDING = ("delivered", "attempt_failed", "partially_delivered", "diverted")
+"""Events that end an attempt."""
 CUT_OFF = time(20)
 """Local time on the evening before a service date at which its plan is made."""
 
