@@ -101,7 +101,7 @@ class Driver:
         """Call the driver: asked to hand over to itself, a van that will go on says that its goods are loaded."""
         from simulation import Action
 
-        loaded = self.live.view.open_orders(event.route_id)[1:2]
+        loaded = self.live.view.open_orders(event.route_id)[-1:]
         if not loaded:
             return False
         asked = Action("move_to_other_fleet", self.live.view.now, loaded, vehicle_id=event.vehicle_id)

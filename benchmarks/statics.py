@@ -22,11 +22,12 @@ from solvers import PlanningProblem, Vehicle
 from solvers.explainer import sequences_of
 from solvers.plan import Plan
 from solvers.planner import assemble
+from solvers.problem import UNLIMITED
 from solvers.replan import repair
 
 STEPS = 10
 TOLERANCE = 0.005
-FULL_PARCELS = 25
+FULL_STOPS = 20
 DIRECTION = {"gig_price": (GIG, -1), "demand": ("overflow", 1), "on_time": (OWN, 1)}
 MISS = {OWN: 0.01, CARRIER: 0.06, GIG: 0.10}
 """Share of stops that each fleet brings after the window: declared, own vans are the most reliable."""
@@ -80,15 +81,21 @@ def dearer(problem: PlanningProblem, fleet: str, factor: float) -> PlanningProbl
     return replace(problem, vehicles=tuple(changed(one) for one in problem.vehicles))
 
 
-def small_vans(problem: PlanningProblem) -> PlanningProblem:
-    """``problem`` with own vans that are full already: only then does more demand have to overflow."""
-    return replace(
-        problem,
-        vehicles=tuple(
-            replace(one, capacity=replace(one.capacity, parcels=FULL_PARCELS)) if one.fleet_id == OWN else one
-            for one in problem.vehicles
-        ),
-    )
+def sunk_crews(problem: PlanningProblem) -> PlanningProblem:
+    """``problem`` with own crews that are paid whether they drive or not, and whose vans are full already.
+
+    Only then does more demand have to overflow. Crews paid by the hour stay at home on a slow day, and more orders in
+    the same streets bring one more of them out: their share may rise, and rightly.
+    """
+
+    def sunk(one: Vehicle) -> Vehicle:
+        if one.fleet_id != OWN:
+            return one
+        tariff = replace(one.tariff, per_route_minor=0, per_hour_minor=0, overtime_per_hour_minor=0)
+        room = replace(one.capacity, parcels=UNLIMITED.parcels)
+        return replace(one, tariff=tariff, capacity=room, max_stops=FULL_STOPS)
+
+    return replace(problem, vehicles=tuple(sunk(one) for one in problem.vehicles))
 
 
 def stricter(problem: PlanningProblem, price_minor: int) -> PlanningProblem:
@@ -113,7 +120,7 @@ def curves(seeds: list[int], orders: int, steps: int, iterations: int) -> dict[s
         counts = [round(len(base.orders) * (1 + 0.3 * one)) for one in steps_]
         problems = {
             "gig_price": [dearer(base, GIG, 0.5 + 1.5 * one) for one in steps_],
-            "demand": [small_vans(replace(full, orders=full.orders[:count])) for count in counts],
+            "demand": [sunk_crews(replace(full, orders=full.orders[:count])) for count in counts],
             "on_time": [stricter(base, round(6_000 * one)) for one in steps_],
         }
         for name, own in problems.items():

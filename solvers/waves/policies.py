@@ -84,7 +84,7 @@ class Conditional:
 
     rounds: int = 3
     lookahead: int = 1
-    scenario_s: float = 0.8
+    scenario_s: float = 0.4
     fewest: int = 8
     most: int = 40
     go_from: float = 0.5

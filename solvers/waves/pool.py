@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from solvers.waves.search import Answer, Begin, Task, route
+from solvers.waves.search import Answer, Begin, Task, route, warm_up
 from solvers.waves.wave import Integers
 
 GRACE_S = 1.0
@@ -120,6 +120,7 @@ def _kill(one: _Process) -> None:
 def _serve(connection: Connection, travel_s: Integers) -> None:
     import pyvrp  # noqa: F401  imported before the first task's clock runs
 
+    warm_up()
     connection.send(READY)
     chain: str = ""
     last = Begin()

@@ -1,4 +1,4 @@
-"""Route one set of requests with PyVRP, where some may only leave now and some only later."""
+"""Route one set of requests, where some may only leave now and some only later: by string removals, or with PyVRP."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from solvers.waves import strings
 from solvers.waves.wave import Booleans, Integers, Requests
 
 FORBIDDEN_M = 1_000_000
 """What entering a place costs a vehicle that may not: dearer than any route of a day."""
+
+
+HOT_S, COLD_S = 60.0, 1.0
+"""Temperatures of the search by strings at first and at last, in seconds of driving."""
+STEPS = 50
+"""Between two looks at the clock."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,23 @@ class Begin:
 
 
 def route(travel_s: Integers, task: Task, begin: Begin | None = None) -> Answer:
-    """The best routes found within the task's time (PyVRP's iterated local search, late acceptance).
+    """The best routes found within the task's time: by strings, or by PyVRP where more than two waves are in play."""
+    released = task.requests.release_s
+    if begin is not None or bool(((released > 0) & (released != task.step_s)).any()):
+        return route_pyvrp(travel_s, task, begin)
+    return route_strings(travel_s, task)
+
+
+def warm_up() -> None:
+    """Load what is compiled, before the first task's clock runs."""
+    one = np.ones(2, dtype=np.int64)
+    requests = Requests(np.array([1, 2]), 0 * one, 99 * one, one, one, 0 * one)
+    free = np.zeros(2, dtype=bool)
+    route_strings(1 - np.eye(3, dtype=np.int64), Task(requests, free, free, 9, 99, 9, 0.02, 1, 10))
+
+
+def route_pyvrp(travel_s: Integers, task: Task, begin: Begin | None = None) -> Answer:
+    """The best routes found within the task's time by PyVRP's iterated local search with late acceptance.
 
     A short ``history`` makes late acceptance a descent, which is what a second on some hundred requests allows.
     """
@@ -73,6 +96,68 @@ def route(travel_s: Integers, task: Task, begin: Begin | None = None) -> Answer:
     routes = [[activity.idx for activity in one if activity.is_client()] for one in found]
     cost_s = sum(driving_s(travel_s, task.requests.place, one) for one in routes)
     return Answer(routes, cost_s, tuple(one.vehicle_type() == 1 for one in found))
+
+
+def route_strings(travel_s: Integers, task: Task) -> Answer:
+    """The best routes found within the task's time by string removals: short routes in little time.
+
+    Knows one later wave: requests are released now or at ``step_s``.
+    """
+    begun = time.perf_counter()
+    size = len(task.requests)
+    if not size:
+        return Answer([], 0)
+    search = Strings(travel_s, task)
+    cost_s = search.run(begun)
+    if not strings.in_time(search.r, search.leave):
+        return Answer(None, 0)
+    routes = search.routes()
+    return Answer(routes, cost_s, tuple(bool(task.later[one].any()) for one in routes))
+
+
+class Strings:
+    """The tables of one task for the compiled search."""
+
+    def __init__(self, travel_s: Integers, task: Task) -> None:
+        requests, self.task = task.requests, task
+        places = np.concatenate([[0], requests.place])
+        self.travel = np.ascontiguousarray(travel_s[np.ix_(places, places)], dtype=np.int64)
+        late = np.minimum(requests.late_s, task.close_s - requests.service_s - self.travel[1:, 0])
+        later = task.later | (requests.release_s > 0)
+        kind = np.where(task.now, strings.NOW, np.where(later, strings.LATER, 0))
+        columns = [requests.demand, requests.early_s, late, requests.service_s, kind]
+        self.x = np.zeros((len(places), len(columns)), dtype=np.int64)
+        self.x[1:] = np.stack(columns, axis=1)
+        self.near = np.argsort(self.travel + self.travel.T, axis=1, kind="stable").astype(np.int64)
+        many, longest = len(places), len(places)
+        self.sequences = np.zeros((many, longest), dtype=np.int64)
+        self.r = np.zeros((many, 4), dtype=np.int64)
+        self.leave = np.zeros((many, 2, longest), dtype=np.int64)
+        self.latest = np.zeros((many, longest), dtype=np.int64)
+        self.spot = np.full((many, 2), -1, dtype=np.int64)
+
+    def run(self, begun: float) -> int:
+        """Build and anneal until the task's seconds after ``begun`` are over; seconds of driving."""
+        task = self.task
+        common = (self.travel, self.x, int(task.step_s), int(task.capacity))
+        state = (self.sequences, self.r, self.leave, self.latest, self.spot)
+        strings.sow(task.seed % 2**32)
+        first = 1 + np.argsort(-self.travel[0, 1:], kind="stable")
+        best = strings.recreate(*common, *state, first, 0.0)
+        self.sequences_best, self.r_best = self.sequences.copy(), self.r.copy()
+        gone = 0.0
+        while gone < 1:  # once at least: what is compiled is compiled by the first task
+            heat = HOT_S * (COLD_S / HOT_S) ** gone
+            best = strings.anneal(
+                *common, self.near, *state, self.sequences_best, self.r_best, best, STEPS, heat
+            )  # fmt: skip
+            gone = (time.perf_counter() - begun) / task.seconds
+        return int(best)
+
+    def routes(self) -> list[list[int]]:
+        """The best routes as indices of the requests."""
+        counts = self.r_best[:, strings.COUNT]
+        return [(self.sequences_best[n, : counts[n]] - 1).tolist() for n in np.flatnonzero(counts)]
 
 
 def driving_s(travel_s: Integers, place: Integers, visits: list[int]) -> int:

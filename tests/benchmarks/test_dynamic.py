@@ -15,7 +15,7 @@ from domain.errors import InputError
 from solvers.waves import Conditional, Pool, everything, only_must_go
 from solvers.waves.policies import can_wait, leaves
 from solvers.waves.pool import left_of
-from solvers.waves.search import Answer, Begin, Task, driving_s, route
+from solvers.waves.search import Answer, Begin, Task, driving_s, route, route_strings
 from solvers.waves.wave import Requests
 
 
@@ -190,6 +190,50 @@ def test_what_must_leave_never_rides_with_what_must_wait():
     assert sorted(route(travel, task).routes) == [[0], [1]]
     assert sorted(map(sorted, route(travel, line_task()[1]).routes)) == [[0, 1]]
     assert driving_s(travel, np.array([1, 2]), [0, 1]) == 400
+
+
+def random_task(seed, size=30):
+    """Requests of every kind on a plane; some could only be served by the first wave."""
+    generator = np.random.default_rng(seed)
+    spots = generator.integers(0, 1_500, size=(size + 1, 2))
+    travel = np.abs(spots[:, None] - spots[None]).sum(axis=2) + generator.integers(1, 60, size=(size + 1,) * 2)
+    np.fill_diagonal(travel, 0)
+    early = generator.integers(0, 9_000, size)
+    late = np.maximum(early, 3_600 + travel[0, 1:]) + generator.integers(0, 3_000, size)
+    place, service = np.arange(1, size + 1), generator.integers(0, 300, size)
+    release = np.where(generator.random(size) < 0.3, 3_600, 0)
+    requests = Requests(place, early, late, service, generator.integers(1, 5, size), release)
+    now = (release == 0) & (generator.random(size) < 0.3)
+    return travel, Task(requests, now, release > 0, 14, 30_000, 3_600, 0.1, seed, 10)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_routes_by_strings_keep_every_rule_and_are_shorter_than_insertion(seed):
+    travel, task = random_task(seed)
+    answer, requests = route_strings(travel, task), task.requests
+    assert sorted(n for one in answer.routes for n in one) == list(range(len(requests)))
+    for visits, waits in zip(answer.routes, answer.waits, strict=True):
+        assert not (task.now[visits].any() and task.later[visits].any())
+        assert waits == task.later[visits].any()
+        clock, place = task.step_s * waits, 0
+        for n in visits:
+            clock = max(clock + travel[place, requests.place[n]], requests.early_s[n])
+            assert clock <= requests.late_s[n]
+            clock, place = clock + requests.service_s[n], requests.place[n]
+        assert clock + travel[place, 0] <= task.close_s and requests.demand[visits].sum() <= task.capacity
+    assert answer.cost_s == sum(driving_s(travel, requests.place, one) for one in answer.routes)
+    assert answer.cost_s <= route_strings(travel, replace(task, seconds=1e-6)).cost_s
+
+
+def test_a_request_that_nobody_can_serve_leaves_no_routes():
+    travel, task = line_task(late=50)
+    assert route_strings(travel, task).routes is None
+
+
+def test_three_waves_are_routed_too():
+    travel, task = line_task()
+    requests = replace(task.requests, release_s=np.array([0, 7_200]))
+    assert sorted(n for one in route(travel, replace(task, requests=requests)).routes for n in one) == [0, 1]
 
 
 def test_a_process_that_dies_loses_its_answer_and_no_more(instance):
