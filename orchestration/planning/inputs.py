@@ -12,6 +12,7 @@ from domain import tables
 from domain.errors import InputError
 from models.parameters import WET_MM, Beliefs
 from orchestration.lake import Lake
+from orchestration.planning.tariffs import rules_on
 
 CONCLUDING = ("delivered", "attempt_failed", "partially_delivered", "diverted")
 """Events that end an attempt."""
@@ -151,6 +152,7 @@ def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | No
         [source, service_date, moment],
         snapshot=snapshot,
     )
+    shifts = read(tables.SHIFTS, "service_date = ?", service_date).sort_values("shift_id", ignore_index=True)
     return DayInputs(
         source=source,
         service_date=service_date,
@@ -159,12 +161,10 @@ def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | No
         timezone=zone,
         depots=read(tables.DEPOTS),
         orders=orders[~orders["order_id"].isin(set(cancelled["order_id"]))].sort_values("order_id", ignore_index=True),
-        shifts=read(tables.SHIFTS, "service_date = ?", service_date).sort_values("shift_id", ignore_index=True),
+        shifts=shifts,
         vehicles=read(tables.VEHICLES),
         fleets=read(tables.FLEETS),
-        tariffs=read(
-            tables.TARIFF_RULES, "valid_from <= ? and (valid_to is null or valid_to >= ?)", service_date, service_date
-        ),
+        tariffs=rules_on(read(tables.TARIFF_RULES), source, service_date, shifts),
         certifications=read(tables.CERTIFICATIONS),
         constraints=read(tables.CONSTRAINTS, "(service_date is null or service_date = ?)", service_date),
         travel=read(tables.TRAVEL_OBSERVATIONS),

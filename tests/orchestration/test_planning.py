@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from domain import tables
+from domain.errors import InputError
 from orchestration.lake import Lake
 from orchestration.planning import plan_day, publish, service_dates
 from orchestration.planning.build import _with_known
@@ -100,6 +101,45 @@ def test_an_empty_day_is_a_plan_without_routes(lake):
     assert planned.verified
     assert planned.metadata["served"] == planned.metadata["unserved"] == planned.metadata["cost_minor"] == 0
     assert lake.query("select count(*) as n from plan.plans")["n"].iloc[0] == 1
+
+
+def tariff(**changes):
+    rule = {"contract_id": "c2", "rule_id": "km", "fleet_id": "own", "component": "per_km", "amount_minor": 70}
+    return {**rule, "currency": "EUR", "valid_from": date(2026, 2, 1), **changes}
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (tariff(), r"contracts 'c' \(50\) and 'c2' \(70\) both price per_km of fleet 'own' on 2026-03-30; end one"),
+        (tariff(currency="GBP", component="per_stop"), "currency: rules in EUR and GBP hold on 2026-03-30"),
+        (
+            tariff(
+                contract_id="c",
+                valid_from=date(2026, 1, 1),
+                valid_to=date(2026, 3, 29),
+                ingest_time=KNOWN + timedelta(hours=1),
+            ),
+            "fleet 'own' has shifts on 2026-03-30, but no rule that holds then: the contract expired on 2026-03-29",
+        ),
+        (
+            tariff(contract_id="c", valid_from=date(2026, 4, 1), ingest_time=KNOWN + timedelta(hours=1)),
+            "no rule that holds then: the contract begins on 2026-04-01; correct valid_from",
+        ),
+    ],
+)
+def test_tariffs_that_contradict_each_other_or_have_expired_are_refused_by_name(lake, rule, message):
+    shift(lake)
+    lake.append(tables.ORDERS, rows(order("a")))
+    lake.append(tables.TARIFF_RULES, rows(rule))
+    with pytest.raises(InputError, match=message):
+        plan_day(lake, "shop", DAY, seconds=1)
+
+
+def test_an_expired_contract_of_a_fleet_without_shifts_bars_no_plan(lake):
+    lake.append(tables.ORDERS, rows(order("a")))
+    lake.append(tables.TARIFF_RULES, rows(tariff(fleet_id="gone", valid_to=date(2026, 2, 28))))
+    assert plan_day(lake, "shop", DAY, seconds=1).metadata["unserved"] == 1
 
 
 def test_service_dates_follow_the_newest_version_of_each_order(lake):
