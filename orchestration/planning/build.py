@@ -17,6 +17,7 @@ from domain.errors import InputError
 from orchestration.planning.inputs import DayInputs
 from orchestration.planning.risk import LATE_COST_MINOR, at_risk_of_lateness, lateness_rules, risk_of_failure
 from solvers import Depot, Load, Order, PlanningProblem, Tariff, Travel, Vehicle, Window
+from solvers.contracts import with_commitments
 from solvers.families.rows import rule_from_row
 from solvers.plan import Unserved
 from solvers.problem import LARGEST, UNLIMITED, Attribute, Rule
@@ -79,7 +80,7 @@ def build_problem(day: DayInputs) -> PlanningProblem:
     travel = _travel(day, depots)
     late_cost = _setting("FIVEFOLD_LATE_COST", LATE_COST_MINOR)
     at_risk = at_risk_of_lateness(day)
-    return PlanningProblem(
+    problem = PlanningProblem(
         depots=tuple(Depot(str(one), row) for row, one in enumerate(depots["depot_id"])),
         orders=_orders(day, midnight, len(depots), at_risk),
         vehicles=_vehicles(day, midnight),
@@ -87,6 +88,7 @@ def build_problem(day: DayInputs) -> PlanningProblem:
         currency=str(day.tariffs["currency"].iloc[0]) if len(day.tariffs) else "EUR",
         rules=(*_rules(day), *lateness_rules(at_risk, late_cost)),
     )
+    return with_commitments(problem, day.commitments)
 
 
 def _travel(day: DayInputs, depots: pd.DataFrame) -> Travel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from domain import tables
 from domain.errors import InputError
 from models.parameters import WET_MM, Beliefs
 from orchestration.lake import Lake
+from orchestration.planning.commitments import commitments
 from orchestration.planning.tariffs import rules_on
 
 CONCLUDING = ("delivered", "attempt_failed", "partially_delivered", "diverted")
@@ -42,6 +44,8 @@ class DayInputs:
     beliefs: Beliefs = field(default_factory=Beliefs)
     wet_hours: frozenset[int] = frozenset()
     """Local hours of the date that are forecast wet at most of the depots."""
+    commitments: Mapping[str, int] = field(default_factory=dict)
+    """Fleet -> minor units that one more stop on the date is worth by the end of the month."""
 
 
 def known(
@@ -171,6 +175,7 @@ def day_inputs(lake: Lake, source: str, service_date: date, as_of: datetime | No
         predictions=predictions,
         beliefs=beliefs_of(lake, source, service_date, moment, snapshot),
         wet_hours=_wet_hours(lake, source, service_date, moment, snapshot, zone),
+        commitments=commitments(lake, source, service_date, moment, snapshot),
     )
 
 

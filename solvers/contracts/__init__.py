@@ -5,6 +5,7 @@
 worth before the month is over, ``reconcile`` holds a carrier's invoice against the lines.
 """
 
+from solvers.contracts.ahead import MonthAhead, month_ahead, with_commitments, worth_of
 from solvers.contracts.marginal import insertion_minor, tariff_of
 from solvers.contracts.month import Month, month_lines, settle
 from solvers.contracts.pricing import Line, price_day, price_route, total_minor
@@ -20,6 +21,7 @@ __all__ = [
     "Finding",
     "Line",
     "Month",
+    "MonthAhead",
     "MonthRule",
     "Reconciliation",
     "RouteWork",
@@ -29,6 +31,7 @@ __all__ = [
     "VisitWork",
     "When",
     "insertion_minor",
+    "month_ahead",
     "month_lines",
     "price_day",
     "price_route",
@@ -37,5 +40,7 @@ __all__ = [
     "settle",
     "tariff_of",
     "total_minor",
+    "with_commitments",
     "work_of_plan",
+    "worth_of",
 ]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from domain import tables
-from domain.errors import InputError
+from domain.errors import FivefoldError, InputError
 from orchestration.lake import Lake
 from orchestration.planning import plan_day, publish, service_dates
 from orchestration.planning.build import _with_known
@@ -133,6 +133,63 @@ def test_tariffs_that_contradict_each_other_or_have_expired_are_refused_by_name(
     lake.append(tables.ORDERS, rows(order("a")))
     lake.append(tables.TARIFF_RULES, rows(rule))
     with pytest.raises(InputError, match=message):
+        plan_day(lake, "shop", DAY, seconds=1)
+
+
+COMMITTED = """
+contract_id: acme
+fleet_id: acme
+currency: EUR
+versions:
+  - valid_from: 2026-01-01
+    valid_to: 2026-12-31
+    rules: [{rule_id: drop, how: base, unit: stop, amount_minor: 0}]
+    monthly: [{rule_id: floor, kind: minimum_volume, volume: 40, amount_minor: 9000}]
+"""
+
+
+@pytest.mark.parametrize(("done", "fleet"), [(0, "acme"), (30, "acme"), (60, "own")])
+def test_a_months_minimum_moves_the_night_plan_as_long_as_it_is_missed(
+    lake, tmp_path, monkeypatch, done, fleet
+):
+    """Each stop below the minimum saves its fee; above it the dear fleet is dear."""
+    shift(lake)
+    dear = tariff(contract_id="a", rule_id="stop", fleet_id="acme", component="per_stop", amount_minor=5_000)
+    lake.append(tables.TARIFF_RULES, rows(dear))
+    lake.append(tables.FLEETS, rows({"fleet_id": "acme", "kind": "3pl", "control_mode": "routed"}))
+    lake.append(tables.VEHICLES, rows({"vehicle_id": "w", "fleet_id": "acme", "depot_id": "d"}))
+    place = {"shift_id": "t", "service_date": DAY, "depot_id": "d", "fleet_id": "acme", "vehicle_id": "w"}
+    hours = {"starts_at": MORNING, "ends_at": MORNING + timedelta(hours=8)}
+    lake.append(tables.SHIFTS, rows({**place, "driver_id": "b", **hours}))
+    lake.append(tables.ORDERS, rows(order("a")))
+    event = {"event_type": "delivered", "fleet_id": "acme", "service_date": date(2026, 3, 2)}
+    if done:
+        seen = [{**event, "event_id": f"e{n}", "order_id": f"p{n}"} for n in range(done)]
+        lake.append(tables.DELIVERY_EVENTS, rows(*seen))
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    (folder / "acme.yml").write_text(COMMITTED)
+    monkeypatch.setenv("FIVEFOLD_CONTRACTS", str(folder))
+    planned = plan_day(lake, "shop", DAY, seconds=1)
+    assert planned.verified
+    assert planned.frames["plan.routes"]["fleet_id"].tolist() == [fleet]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("2026-12-31", "2026-02-28"), "acme.*expired on 2026-02-28"),
+        (lambda text: text.replace("9000", "-9000"), "acme.yml: .*rule 'floor': amount_minor must not be negative"),
+    ],
+)
+def test_a_contract_that_cannot_be_weighed_is_refused_by_name(lake, tmp_path, monkeypatch, change, message):
+    lake.append(tables.ORDERS, rows(order("a")))
+    (tmp_path / "acme.yml").write_text(change(COMMITTED))
+    monkeypatch.setenv("FIVEFOLD_CONTRACTS", str(tmp_path))
+    with pytest.raises(FivefoldError, match=message):
+        plan_day(lake, "shop", DAY, seconds=1)
+    monkeypatch.setenv("FIVEFOLD_CONTRACTS", str(tmp_path / "no"))
+    with pytest.raises(InputError, match="is not a folder"):
         plan_day(lake, "shop", DAY, seconds=1)
 
 

@@ -1,19 +1,24 @@
 """Invoices computed by hand come out to the cent; a contract that contradicts itself is refused."""
 
+import math
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from solvers import Depot, Order, PlanningProblem, Travel, Vehicle
 from solvers.contracts import (
     Asked,
     ContractError,
     Month,
+    MonthAhead,
     RouteWork,
     VisitWork,
     insertion_minor,
+    month_ahead,
     price_day,
     price_route,
     read_contract,
@@ -21,6 +26,8 @@ from solvers.contracts import (
     settle,
     tariff_of,
     total_minor,
+    with_commitments,
+    worth_of,
 )
 from solvers.contracts.marginal import commitment_minor
 from solvers.contracts.month import month_lines
@@ -278,6 +285,30 @@ def test_each_day_is_priced_by_its_own_version():
         settle(both, days, closing=date(2026, 4, 30))
     with pytest.raises(ContractError, match="no version that holds on 2025-12-31"):
         price_day(both, date(2025, 12, 31), [])
+
+
+def test_a_month_ahead_is_what_is_done_and_the_usual_of_the_days_to_come():
+    assert month_ahead(date(2026, 3, 31), 100, [10, 10]) == MonthAhead(110.0, 0.0)
+    assert month_ahead(date(2026, 3, 30), 100, [10] * 7).stops == 120.0
+    assert month_ahead(date(2026, 3, 30), 7, []) == MonthAhead(7.0, 0.0)
+    # two days to come, spread 10 a day, mean known from two days: sqrt(2 * 200 + 4 * 200 / 2)
+    assert month_ahead(date(2026, 3, 30), 0, [0, 20]).sd == pytest.approx(math.sqrt(800))
+
+
+def test_a_stop_is_worth_the_fee_where_the_minimum_hangs_on_it_and_nothing_where_it_does_not():
+    minimum = {"rule_id": "m", "kind": "minimum_volume", "volume": 100, "amount_minor": 150}
+    one = contract(stop(300), monthly=[minimum])
+    assert [worth_of(one, MONDAY, MonthAhead(stops, 0.0)) for stops in (80, 99, 100, 140)] == [150, 150, 0, 0]
+    assert worth_of(one, MONDAY, MonthAhead(99.5, 10.0)) == 75
+
+
+def test_commitments_are_the_difference_to_the_fleet_whose_stop_is_worth_most():
+    vans = tuple(Vehicle(name, name, "d", 0, 9) for name in ("own", "a", "b"))
+    travel = Travel(np.zeros((2, 2), dtype=np.int64), np.zeros((2, 2), dtype=np.int64))
+    problem = PlanningProblem((Depot("d", 0),), (Order("o", 1, failure_cost_minor={"": 10, "a": 20}),), vans, travel)
+    (order,) = with_commitments(problem, {"a": 100, "b": 150, "absent": 900}).orders
+    assert [order.expected_failure_minor(one) for one in ("own", "a", "b", "elsewhere")] == [160, 70, 10, 10]
+    assert with_commitments(problem, {"a": 0, "absent": 5}) is problem
 
 
 def test_an_expired_contract_prices_nothing():
