@@ -11,9 +11,8 @@ import click
 import numpy as np
 
 from benchmarks import fabric_arms as arms
-from benchmarks.fabric_day import Driver, learn
+from benchmarks.fabric_day import Answers, Driver
 from benchmarks.fabric_world import CARRIER, FIRST_DAY, GIG, OWN, PER_DAY, World, account, interval, rough_city
-from operations.dispatch.acceptance import Acceptance
 from orchestration.cli.options import fivefold_command
 
 BURN_IN = 2
@@ -22,7 +21,7 @@ ARMS = ("event", "daily", "silos", "cheapest", "oracle")
 
 def one_world(seed: int, orders: int, days: int) -> dict[str, Any]:
     """The arms of one world: they meet the same customers, traffic, declines and breakdowns."""
-    world, belief = World.of(rough_city(seed, orders)), Acceptance()
+    world, answers = World.of(rough_city(seed, orders)), Answers()
     shares: dict[str, list[float]] = {OWN: [], CARRIER: [], GIG: []}
     stops: dict[str, list[int]] = {}
     money: dict[str, list[Any]] = {name: [] for name in ARMS}
@@ -30,12 +29,13 @@ def one_world(seed: int, orders: int, days: int) -> dict[str, Any]:
     for number in range(BURN_IN + days):
         day = FIRST_DAY + timedelta(days=number)
         problem, known = world.problem(day), world.city.orders_for(day)
-        ((_, made),) = night = arms.fabric(world, problem, belief)
+        beliefs = answers.beliefs(day)
+        ((_, made),) = night = arms.fabric(world, problem, beliefs)
         frame = world.frame(day, *night)
         daily = world.city.play_day(day, frame)
-        learned = (problem, frame, daily.events)
+        learned = (day, problem, frame, daily.events)
         if number < BURN_IN:
-            learn(belief, *learned)
+            answers.learn(*learned)
             served = max(1, len(frame))
             for name, seen in shares.items():
                 seen.append(float((frame["fleet_id"] == name).sum()) / served)
@@ -45,7 +45,7 @@ def one_world(seed: int, orders: int, days: int) -> dict[str, Any]:
         usual = {name: float(np.mean(values)) for name, values in shares.items()}
         per_route = {name: max(1, round(float(np.mean(values)))) for name, values in stops.items()}
         money["daily"].append(account(daily, known))
-        driver = Driver(world, day, problem, made, belief)
+        driver = Driver(world, day, problem, made, beliefs)
         money["event"].append(account(driver.drive(world.city.live_day(day, frame)), known))
         refused, decided = refused + driver.refused, decided + driver.decisions
         for name, parts in (
@@ -55,7 +55,7 @@ def one_world(seed: int, orders: int, days: int) -> dict[str, Any]:
             money[name].append(account(world.city.play_day(day, world.frame(day, *parts)), known))
         knowing = arms.oracle(world, problem, day)
         money["oracle"].append(account(world.city.play_day(day, world.frame(day, *knowing)), known))
-        learn(belief, *learned)
+        answers.learn(*learned)
     return {
         "seed": seed,
         "arms": {name: _sum(found) for name, found in money.items()},

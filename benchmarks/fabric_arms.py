@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fabric_world import CARRIER, GIG, OWN, World
-from operations.dispatch.acceptance import Acceptance, expecting, order_price_minor
+from models.parameters import Beliefs
+from operations.dispatch.acceptance import expecting
 from solvers import PlanningProblem
 from solvers.plan import Plan
 
@@ -20,9 +21,9 @@ ASKED = {GIG: True, CARRIER: False}
 Parts = list[tuple[PlanningProblem, Plan]]
 
 
-def fabric(world: World, problem: PlanningProblem, belief: Acceptance) -> Parts:
+def fabric(world: World, problem: PlanningProblem, beliefs: Beliefs) -> Parts:
     """One decision over all fleets, declines expected as learned."""
-    made = world.solve(expecting(problem, belief, ASKED, FALLBACK_MINOR))
+    made = world.solve(expecting(problem, beliefs, ASKED, FALLBACK_MINOR))
     return [(problem, made)]
 
 
@@ -103,8 +104,9 @@ def cheapest(world: World, problem: PlanningProblem, per_route: dict[str, int]) 
 
 def _quote(problem: PlanningProblem, order: Any, fleet: str, stops: int) -> float:
     vehicle = next(one for one in problem.vehicles if one.fleet_id == fleet)
-    price, metres = order_price_minor(problem, order, fleet)
     tariff, depot = vehicle.tariff, problem.depot(order.depot_id or vehicle.depot_id).location
+    metres = int(problem.travel_of(vehicle).distance_m[depot, order.location])
+    price = tariff.per_stop_minor + tariff.per_parcel_minor * order.load.parcels + tariff.per_km_minor * metres // 1_000
     hours = (2 * int(problem.travel.duration_s[depot, order.location]) / stops + order.service_s + 180) / 3_600
     flat = price - tariff.per_km_minor * metres // 1_000
     return (

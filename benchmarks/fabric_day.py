@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.fabric_world import GIG, LATE_MINOR_PER_MIN, World
+from models.parameters import ACCEPTANCE, ACCEPTANCE_LEVELS, ACCEPTANCE_PRIOR, Beliefs, share_parameters
 from operations.decide import Decision, decide
-from operations.dispatch.acceptance import Acceptance, Asked
+from operations.dispatch.acceptance import accept_p
 from operations.state import Approvals, Day, DayState, Event, Offer, Prices, fold, start
 from operations.state.events import ROUTE_SET
 from solvers import PlanningProblem
@@ -36,7 +37,7 @@ class Driver:
     """``decide`` of the twin's day over ``operations.decide``; what the world refuses is taken back."""
 
     def __init__(
-        self, world: World, day: date, problem: PlanningProblem, plan: Plan, belief: Acceptance,
+        self, world: World, day: date, problem: PlanningProblem, plan: Plan, beliefs: Beliefs,
         approvals: Approvals | None = None,
     ) -> None:  # fmt: skip
         planned = {one.vehicle_id: len(one.visits) for one in plan.routes}
@@ -52,7 +53,7 @@ class Driver:
         free = sum(one.fleet_id == GIG and one.vehicle_id not in planned for one in problem.vehicles)
         prices = Prices(late_minor_per_min=LATE_MINOR_PER_MIN)
         self.day = Day(
-            day, replace(problem, orders=orders, vehicles=vehicles), plan, _offers(world, day, belief, free), prices,
+            day, replace(problem, orders=orders, vehicles=vehicles), plan, _offers(world, day, beliefs, free), prices,
             approvals=approvals or Approvals(),
         )  # fmt: skip
         self.state = start(self.day)
@@ -168,29 +169,42 @@ class Driver:
         return False
 
 
-def _offers(world: World, day: date, belief: Acceptance, free: int) -> tuple[Offer, ...]:
+def _offers(world: World, day: date, beliefs: Beliefs, free: int) -> tuple[Offer, ...]:
     tariff = world.reference["tariff_rules"]
     own = tariff[tariff["fleet_id"] == GIG].set_index("component")["amount_minor"]
     rules = tuple(
         Rule(name, "add", unit, int(own.get(name, 0))) for name, unit in (("per_stop", "stop"), ("per_km", "km"))
     )
     contract = Contract("gig", GIG, "EUR", (Version(day, day, rules),))
-    return (Offer(GIG, contract, max(0.05, belief.p(GIG, "", 10, 900, 3_000)), answer_s=600, lead_s=1_500, most=free),)
+    return (Offer(GIG, contract, max(0.05, accept_p(beliefs, GIG)), answer_s=600, lead_s=1_500, most=free),)
 
 
-def learn(belief: Acceptance, problem: PlanningProblem, frame: pd.DataFrame, events: pd.DataFrame) -> None:
-    """What a day's answers tell of who says yes: couriers by order, carriers by route."""
-    from operations.dispatch.acceptance import order_price_minor
+@dataclass
+class Answers:
+    """What fleets answered so far, and what is believed of them for it."""
 
-    orders = {one.order_id: one for one in problem.orders}
-    planned = dict(zip(frame["order_id"], frame["fleet_id"], strict=True))
-    answers = events[events["event_type"].isin(["tender_accepted", "tender_declined"])]
-    for row in answers.itertuples():
-        accepted = row.event_type == "tender_accepted"
-        if isinstance(row.order_id, str) and planned.get(row.order_id) == GIG:
-            order = orders[row.order_id]
-            price, metres = order_price_minor(problem, order, GIG)
-            hour = (order.windows[0].start_s if order.windows else 36_000) // 3_600
-            belief.learn(Asked(GIG, "", hour, price, metres, accepted))
-        elif not isinstance(row.order_id, str) and isinstance(row.fleet_id, str):
-            belief.learn(Asked(row.fleet_id, "", 18, 0, 0, accepted))
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def learn(self, day: date, problem: PlanningProblem, frame: pd.DataFrame, events: pd.DataFrame) -> None:
+        """Take a day's answers in: couriers by order, carriers by route."""
+        orders = {one.order_id: one for one in problem.orders}
+        planned = dict(zip(frame["order_id"], frame["fleet_id"], strict=True))
+        known = pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
+        for row in events[events["event_type"].isin(["tender_accepted", "tender_declined"])].itertuples():
+            said: dict[str, Any] = {"success": row.event_type == "tender_accepted", "zone": None, "hour": None}
+            if isinstance(row.order_id, str) and planned.get(row.order_id) == GIG:
+                order = orders[row.order_id]
+                said |= {"fleet": GIG, "hour": (order.windows[0].start_s if order.windows else 36_000) // 3_600}
+            elif not isinstance(row.order_id, str) and isinstance(row.fleet_id, str):
+                said |= {"fleet": row.fleet_id}
+            else:
+                continue
+            self.rows.append({**said, "event_time": known, "known_at": known})
+
+    def beliefs(self, day: date) -> Beliefs:
+        """Of all answers before ``day``."""
+        if not self.rows:
+            return Beliefs()
+        as_of = pd.Timestamp(day, tz="UTC")
+        trials = pd.DataFrame(self.rows)
+        return Beliefs.of(share_parameters(ACCEPTANCE, trials, as_of, ACCEPTANCE_LEVELS, ACCEPTANCE_PRIOR))

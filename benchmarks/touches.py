@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.fabric_day import Driver
 from benchmarks.fabric_world import FIRST_DAY, World, rough_city
-from operations.dispatch.acceptance import Acceptance
+from models.parameters import Beliefs
 from operations.state import Approvals
 from orchestration.cli.options import fivefold_command
 from solvers.plan import Plan
@@ -50,7 +50,7 @@ def day_of(world: World, number: int, approvals: Approvals) -> tuple[int, int, f
     problem = world.problem(day)
     frame, made = swept(world, day, problem)
     begun = time.process_time()
-    driver = Driver(world, day, problem, made, Acceptance(), approvals)
+    driver = Driver(world, day, problem, made, Beliefs(), approvals)
     driver.drive(world.city.live_day(day, frame))
     asked = sum(bool(one.items) for one in driver.state.proposals.values())
     return len(problem.orders), asked, time.process_time() - begun

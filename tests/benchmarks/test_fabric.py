@@ -9,7 +9,7 @@ from benchmarks.fabric_world import FIRST_DAY, World, account, interval, rough_c
 from benchmarks.statics import dearer, judged, shares_of, stricter
 from benchmarks.touches import exponent
 from domain.errors import InputError
-from operations.dispatch.acceptance import Acceptance
+from models.parameters import Beliefs
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_every_arm_plans_orders_once_and_the_day_is_charged_by_the_same_rules(wo
     problem, known = world.problem(FIRST_DAY), world.city.orders_for(FIRST_DAY)
     usual = {"captive": 0.6, "carrier": 0.3, "gig": 0.1}
     made = {
-        "fabric": arms.fabric(world, problem, Acceptance()),
+        "fabric": arms.fabric(world, problem, Beliefs()),
         "silos": arms.silos(world, problem, usual),
         "cheapest": arms.cheapest(world, problem, {"captive": 25, "carrier": 25, "gig": 4}),
     }
@@ -33,7 +33,7 @@ def test_every_arm_plans_orders_once_and_the_day_is_charged_by_the_same_rules(wo
         assert found.delivered + found.unserved <= len(known) and found.cost_minor > 0
     ((part, plan),) = made["fabric"]
     frame = world.frame(FIRST_DAY, (part, plan))
-    driver = Driver(world, FIRST_DAY, part, plan, Acceptance())
+    driver = Driver(world, FIRST_DAY, part, plan, Beliefs())
     played = driver.drive(world.city.live_day(FIRST_DAY, frame))
     assert account(played, known).delivered > 0 and driver.state.clock_s > 0
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import pytest
-
+from models.parameters import ACCEPTANCE, Beliefs
 from operations.decide import step
-from operations.dispatch.acceptance import Acceptance, Asked, expecting
+from operations.dispatch.acceptance import expecting
 from operations.dispatch.maker import PATIENCE_S
 from operations.state import Offer, start
 from solvers import Vehicle
@@ -97,15 +96,12 @@ def test_a_fleet_is_asked_for_no_more_than_it_can_have():
     assert [one.order_ids for one in made] == [("new1",)]
 
 
-def test_acceptance_is_learned_and_priced():
-    belief = Acceptance()
-    for n in range(60):
-        belief.learn(Asked("own", "", 10, 900, 3_000, accepted=n % 10 == 0))
-    assert belief.p("own", "", 10, 900, 3_000) == pytest.approx(0.13, abs=0.06)
-    assert belief.p("other", "", 10, 900, 3_000) == belief.prior_p
-    dear = belief.p("own", "", 10, 9_000, 3_000)
-    assert belief.p("own", "", 10, 900, 3_000) < dear < belief.prior_p  # another price leans on the fleet as a whole
-    expected = expecting(DAY.problem, belief, {"own": True, "absent": True}, 1_000)
-    for order in expected.orders:
-        assert 0 < order.expected_failure_minor("own") < 1_000 and "absent" not in order.failure_cost_minor
+def test_a_fleet_that_may_say_no_costs_what_is_expected_of_that():
+    beliefs = Beliefs({(ACCEPTANCE, "fleet=own"): 0.25})
+    expected = expecting(DAY.problem, beliefs, {"own": True, "absent": True}, 1_000)
+    for before, order in zip(DAY.problem.orders, expected.orders, strict=True):
+        assert order.expected_failure_minor("own") == before.expected_failure_minor("own") + 750
+        assert "absent" not in order.failure_cost_minor
+    unknown = expecting(DAY.problem, Beliefs(), {"own": False}, 1_000).orders[0]
+    assert unknown.expected_failure_minor("own") == DAY.problem.orders[0].expected_failure_minor("own") + 300
     assert isinstance(expected.vehicles[0], Vehicle) and isinstance(OFFERS[0], Offer)

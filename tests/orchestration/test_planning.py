@@ -149,9 +149,7 @@ versions:
 
 
 @pytest.mark.parametrize(("done", "fleet"), [(0, "acme"), (30, "acme"), (60, "own")])
-def test_a_months_minimum_moves_the_night_plan_as_long_as_it_is_missed(
-    lake, tmp_path, monkeypatch, done, fleet
-):
+def test_a_months_minimum_moves_the_night_plan_as_long_as_it_is_missed(lake, tmp_path, monkeypatch, done, fleet):
     """Each stop below the minimum saves its fee; above it the dear fleet is dear."""
     shift(lake)
     dear = tariff(contract_id="a", rule_id="stop", fleet_id="acme", component="per_stop", amount_minor=5_000)
