@@ -1,7 +1,9 @@
 """Best known results of Li and Lim's pairs with about 100 tasks: vehicles first, then distance.
 
-As the literature lists them (Li and Lim 2001, ICTAI; kept up to date by SINTEF,
-https://www.sintef.no/projectweb/top/pdptw/100-customers/), real distances rounded to two decimals.
+Real distances rounded to two decimals, of Li and Lim (2001, ICTAI), SAM::OPT (2003-2004), and Bent and Van Hentenryck
+(2003) for lc103 and lc109. All 56 were compared in November 2026 with the table that the University of Lodz keeps, with
+a detailed solution for each (https://github.com/rogalski-wmii-uni-lodz-pl/vrp-benchmarks, ``tables.md`` at commit
+0860b05, four decimals); SINTEF lists the same set (https://www.sintef.no/projectweb/top/pdptw/100-customers/).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 
 from solvers.formats.instance import FormatError, Instance
 from solvers.formats.numbers import CONVENTIONS, euclidean
-from solvers.formats.vrplib import solution_text
+from solvers.formats.vrplib import MOST_VEHICLES, solution_text
 from solvers.problem import (
     DELIVERY,
     LARGEST,
@@ -59,9 +59,14 @@ def parse(path: Path, text: str) -> Instance:
     if (values[:, 0] != np.arange(len(values))).any():
         raise FormatError(f"{path}: tasks must be numbered 0, 1, 2 in sequence")
     convention = CONVENTIONS["ceil"]
-    matrix = euclidean(values[:, 1:3], convention)
     if np.abs(values).max() > LARGEST / convention.scale:
         raise FormatError(f"{path}: holds a number above {LARGEST // convention.scale}")
+    try:
+        matrix = euclidean(values[:, 1:3], convention)
+    except ValueError as error:
+        raise FormatError(f"{path}: {error}") from error
+    if not 0 <= count <= MOST_VEHICLES:
+        raise FormatError(f"{path}: line 1: the number of vehicles must be from 0 to {MOST_VEHICLES}, is {count}")
     windows = np.asarray(values[:, 4:6] * convention.scale).round().astype(np.int64)
     service = np.asarray(values[:, 6] * convention.scale).round().astype(np.int64)
     farthest = int(matrix.max())
@@ -96,7 +101,7 @@ def parse(path: Path, text: str) -> Instance:
             Load(int(capacity), LARGEST, LARGEST),
             tariff=Tariff(per_route_minor=vehicle_price, per_km_minor=1_000),
         )
-        for n in range(count)
+        for n in range(min(count, len(orders)))  # no plan uses more
     )
     problem = PlanningProblem((Depot("0", 0),), tuple(orders), fleet, Travel(matrix, matrix), currency="")
     return Instance(

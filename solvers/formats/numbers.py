@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
+FARTHEST = 10**9
+"""Coordinates beyond are refused: no place on Earth is so far, and squares of them have to stay numbers."""
+BEYOND = 2.0**62
+"""What is larger becomes this, which every check of a problem refuses or cuts."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class Convention:
 
 def _scaled(factor: int, rounding: Callable[[Any], Any]) -> Callable[[Any], Integers]:
     def integers(values: Any) -> Integers:
-        return np.asarray(rounding(np.asarray(values, dtype=np.float64) * factor)).astype(np.int64)
+        with np.errstate(over="ignore"):
+            scaled = np.asarray(values, dtype=np.float64) * factor
+        return np.asarray(rounding(np.clip(scaled, -BEYOND, BEYOND))).astype(np.int64)
 
     return integers
 
@@ -42,7 +48,14 @@ ROWS = 512
 
 
 def euclidean(places: npt.NDArray[np.float64], convention: Convention) -> Integers:
-    """Square matrix of straight distances, 32-bit where they fit; rows in blocks, so 10,000 places stay below 1 GB."""
+    """Square matrix of straight distances, 32-bit where they fit; rows in blocks, so 10,000 places stay below 1 GB.
+
+    Raises:
+        ValueError: a coordinate is beyond ``FARTHEST``.
+    """
+    far = np.argwhere(np.abs(places) > FARTHEST)
+    if len(far):
+        raise ValueError(f"row {int(far[0][0]) + 1}: a coordinate is above {FARTHEST}")
     span = float(np.hypot(*np.ptp(places, axis=0))) * convention.scale if len(places) else 0.0
     kind = np.int32 if span < 2**30 else np.int64
     matrix = np.empty((len(places), len(places)), dtype=kind)

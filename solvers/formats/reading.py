@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def read_text(path: Path) -> str:
                 data = packed.read(LARGEST_FILE + 1)
         else:
             data = path.read_bytes()
-    except (OSError, EOFError, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise FormatError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if len(data) > LARGEST_FILE:
         raise FormatError(f"{path}: is larger than {LARGEST_FILE} bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ def parse(path: Path, text: str, convention: str = "auto") -> Instance:
     fleet = next(((n, row) for n, row in numbers if len(row) == 2), None)
     if fleet is None:
         raise FormatError(f"{path}: has no line with the number of vehicles and their capacity")
-    rows = [(n, row) for n, row in numbers if n > fleet[0]]
+    # a customer whose number is misspelt must not be lost: every line with some number in it counts
+    rows = [(n, row) for n, row in enumerate(lines, start=1) if n > fleet[0] and any(map(_is_number, row))]
     if not rows:
         raise FormatError(f"{path}: has no customers")
     table = []
@@ -33,6 +35,8 @@ def parse(path: Path, text: str, convention: str = "auto") -> Instance:
     values = np.array(table)
     if (values[:, 0] != np.arange(len(values))).any():
         raise FormatError(f"{path}: customers must be numbered 0, 1, 2 in sequence")
+    if not all(_is_number(one) for one in fleet[1]):
+        raise FormatError(f"{path}: line {fleet[0]}: must hold the number of vehicles and their capacity")
     count, capacity = (float(one) for one in fleet[1])
     if count % 1 or count < 0:
         raise FormatError(f"{path}: line {fleet[0]}: the number of vehicles must be whole")
@@ -55,7 +59,6 @@ def parse(path: Path, text: str, convention: str = "auto") -> Instance:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True

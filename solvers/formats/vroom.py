@@ -115,7 +115,7 @@ class _Reader:
 
     def _whole(self, owner: dict[str, Any], name: str, where: str, default: int | None = None) -> int:
         value = owner.get(name, default)
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, float) and value.is_integer() and name != "id":  # an id is repeated as it is
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise FormatError(f"{where}.{name}: must be a whole number from 0, is {value!r}")
@@ -424,8 +424,11 @@ class _Reader:
     def initial(self) -> Sequences:
         """Routes of vehicles whose ``steps`` are given."""
         found: Sequences = {}
-        for vehicle in self.vehicles:
-            steps = [f"{s.get('type')}-{s.get('id')}" for s in vehicle.get("steps", []) if isinstance(s, dict)]
+        for n, vehicle in enumerate(self.vehicles):
+            given = vehicle.get("steps", [])
+            if not isinstance(given, list):
+                raise FormatError(f"vehicles[{n}].steps: must be a list")
+            steps = [f"{s.get('type')}-{s.get('id')}" for s in given if isinstance(s, dict)]
             known = [one for one in steps if one in self.tasks]
             if known:
                 found[str(vehicle["id"])] = known

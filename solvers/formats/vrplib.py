@@ -33,6 +33,7 @@ from solvers.problem import (
 
 IN_TENTHS = {"VRPTW", "PCVRPTW", "MTVRPTWR"}
 IN_THOUSANDTHS = {"MDVRPTW", "SDVRPTW", "HFVRP"}
+MOST_VEHICLES = 100_000
 ENDLESS = LARGEST // 4
 """Latest time where the file gives no windows."""
 
@@ -126,7 +127,10 @@ class _Fields:
         count = self.raw.get("vehicles", len(self.clients))
         if not isinstance(count, int) or count < 0:
             raise self._error(f"VEHICLES must be a whole number, is {count!r}")
-        return count
+        if count > MOST_VEHICLES:
+            raise self._error(f"VEHICLES must be at most {MOST_VEHICLES}, is {count}")
+        alike = all(np.isscalar(self.raw[key]) for key in self.raw if key == "capacity" or key.startswith("vehicles_"))
+        return min(count, len(self.clients)) if alike else count  # no plan uses more
 
     def _over(self, key: str, count: int, default: Any, columns: int = 1) -> npt.NDArray[Any]:
         """A section of ``count`` rows as numbers; one number in its place is the same for all."""
@@ -198,7 +202,10 @@ class _Fields:
             weight_type = str(raw.get("edge_weight_type", "EUC_2D")).upper()
             if weight_type not in {"EUC_2D", "FLOOR_2D", "EXACT_2D"}:
                 raise self._error(f"EDGE_WEIGHT_TYPE: {weight_type[:40]!r} is not known (EUC_2D, EXPLICIT)")
-            matrix = euclidean(places, self.convention)
+            try:
+                matrix = euclidean(places, self.convention)
+            except ValueError as error:
+                raise self._error(f"NODE_COORD_SECTION: {error}") from error
         else:
             raise self._error("has neither NODE_COORD_SECTION nor EDGE_WEIGHT_SECTION")
         np.fill_diagonal(matrix, 0)

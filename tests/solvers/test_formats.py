@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import tempfile
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -328,17 +329,71 @@ def test_a_wrong_field_is_named(text, word, tmp_path):
     assert word in str(caught.value)
 
 
+EDGES = [
+    "",
+    "-1",
+    "nan",
+    "-inf",
+    "1e400",
+    "1e308",
+    ":",
+    "x",
+    "0x10",
+    "1" + "0" * 30,
+    "999999999999",
+    "9223372036854775808",
+]
+
+
+def read_or_refused(text):
+    """Read ``text``; nothing but an error with words may come of it, not even a warning of NumPy's."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = Path(folder) / "a.txt"
+        path.write_text(text)
+        try:
+            return read(path)
+        except FivefoldError as error:
+            assert str(error)
+            return None
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_mutilated_file_is_read_or_refused_with_words(data):
     text = data.draw(st.sampled_from([solomon(4), KINDS["MTVRPTWR"], KINDS["SDVRPTW"], LI_LIM, json.dumps(VROOM)]))
     lines = text.splitlines() if "\n" in text else text.split(",")
     at = data.draw(st.integers(0, len(lines) - 1))
-    lines[at] = data.draw(st.sampled_from(["", "-1", "nan", "1e400", lines[at] * 2, "x" * 1_000, '{"', lines[at][:-1]]))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.txt"
-        path.write_text(("\n" if "\n" in text else ",").join(lines))
-        try:
-            read(path)
-        except FivefoldError as error:
-            assert str(error)
+    words = lines[at].split() or [""]
+    word = data.draw(st.integers(0, len(words) - 1))
+    edited = " ".join([*words[:word], data.draw(st.sampled_from(EDGES)), *words[word + 1 :]])
+    lines[at] = data.draw(st.sampled_from([edited, edited, "", lines[at] * 2, "x" * 1_000, '{"', lines[at][:-1]]))
+    read_or_refused(("\n" if "\n" in text else ",").join(lines))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_value_of_a_json_file_may_be_of_the_wrong_kind(data):
+    content = json.loads(json.dumps(VROOM))
+    here, key = content, None
+    while key is None or (isinstance(here[key], dict | list) and here[key] and data.draw(st.booleans())):
+        here = content if key is None else here[key]
+        key = data.draw(st.sampled_from(list(here) if isinstance(here, dict) else list(range(len(here)))))
+    here[key] = data.draw(st.sampled_from([None, -1, 1.5, True, "x", [], {}, [[]], [None], 10**30, 1e308]))
+    instance = read_or_refused(json.dumps(content))
+    if instance is not None and len(instance.problem.vehicles) < 9:
+        found = plan(instance.problem, SolveSettings(iterations=1, workers=1), initial=instance.initial)
+        assert instance.text(found)
+
+
+def test_a_customer_whose_number_is_misspelt_is_not_lost(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(solomon(4).replace("\n4 ", "\n4O "))
+    with pytest.raises(FormatError, match="line 13"):
+        read(path)
+
+
+def test_a_fleet_without_end_is_no_larger_than_its_work(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(solomon(4).replace("  5   40", "  90000   40"))
+    assert len(read(path).problem.vehicles) == 4
