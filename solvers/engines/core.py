@@ -17,6 +17,7 @@ from multiprocessing.connection import wait as wait_for
 
 from solvers.engines import RELOAD, Sequences
 from solvers.engines.compiled.arrays import covers, startable
+from solvers.engines.ils import SHAKES
 from solvers.engines.master import Pool, recombine
 from solvers.engines.nearest import nearest_plan
 from solvers.engines.parts import PART, Parts
@@ -27,14 +28,17 @@ from solvers.problem import LARGEST, PlanningProblem
 
 LONG = 125
 """Stops a route above which parts of few routes are too few."""
-WHOLE = 250
-"""Problems up to this size are searched whole."""
+WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 50, 500
+"""Problems up to this size are searched whole; with more time larger ones, by so many stops a second up to the last."""
 LARGE = 2_500
 """Above, PyVRP sees parts only, and there is no master: what it takes cannot be bounded."""
-ROUNDS = (0.45, 0.6, 1.0)
-"""Share of the time left that each round of a search of the whole takes."""
+ROUNDS = (0.75, 1.0)
+"""Share of the time left that each round of a search of the whole takes: long ones, since each begins anew to learn
+its prices and what it accepts."""
+LONG_S = 30.0
+"""With less time there is one round."""
 SHORT_S = 6.0
-"""With less time there is one round, and no master: loading it alone would take a good part."""
+"""With less time there is no master: loading it alone would take a good part."""
 MASTER_S, MASTER_SHARE = 3.0, 0.05
 """Seconds of the master, at most, and their share of the whole time."""
 CANCELLED = -10.0
@@ -193,7 +197,7 @@ class _Core:
     def run(self, seed: int, initial: Sequences | None) -> Sequences | None:
         """Search until the deadline."""
         size = len(self.problem.orders)
-        if size <= WHOLE or self._stops_a_route(initial) > LONG:
+        if size <= self._largest_whole() or self._stops_a_route(initial) > LONG:
             return self._portfolio(seed, initial)
         if initial:
             self.parts.routes = dict(initial)
@@ -214,6 +218,10 @@ class _Core:
         self.parts.routes = self._recombined(self.parts.routes) or self.parts.routes
         self._improve_parts(min(MASTER_S, MASTER_SHARE * self.seconds))
         return self._recombined(self.parts.routes)
+
+    def _largest_whole(self) -> float:
+        """Up to how many orders one search is let alone with all of them."""
+        return max(WHOLE, min(WHOLE_MOST, WHOLE_A_SECOND * self.seconds))
 
     def _stops_a_route(self, routes: Sequences | None) -> float:
         return sum(map(len, routes.values())) / len(routes) if routes else 0.0
@@ -252,8 +260,10 @@ class _Core:
 
     def _portfolio(self, seed: int, initial: Sequences | None) -> Sequences | None:
         """Searches of the whole in rounds, each from the best of the last and what the master makes of all routes."""
-        rounds = ROUNDS if self.seconds >= SHORT_S else ROUNDS[-1:]
+        rounds = ROUNDS if self.seconds >= LONG_S else ROUNDS[-1:]
         best = initial
+        # where limits are tight PyVRP may find nothing for long: one of the searches begins with a plan
+        seeded = initial is None and self.covered and len(self.problem.orders) > WHOLE
         for number, share in enumerate(rounds):
             reserve = 0.05 + min(MASTER_S, MASTER_SHARE * self.seconds)
             if best is None and self.startable:
@@ -261,7 +271,15 @@ class _Core:
             seconds = max(0.1, share * (self.left() - reserve))
             found = self.whole(
                 [
-                    Task(seconds, seed + 100 * number + n, initial=best, factor=FACTORS[n % 2], cpu=self.cpu)
+                    Task(
+                        seconds,
+                        seed + 100 * number + n,
+                        initial=best,
+                        seeded=seeded and best is None and n % 2 == 1,
+                        factor=FACTORS[n % 2],
+                        shake=SHAKES[(n + number) % 2],
+                        cpu=self.cpu,
+                    )
                     for n in range(len(self.team))
                 ]
             )
@@ -285,7 +303,10 @@ class _Core:
 
     def _first(self, seed: int) -> Sequences | None:
         seconds = max(0.6, min(0.15 * self.left(), 0.004 * len(self.problem.orders)))
-        tasks = [Task(seconds, seed + n, factor=FACTORS[n % 2], cpu=self.cpu) for n in range(len(self.team))]
+        tasks = [
+            Task(seconds, seed + n, factor=FACTORS[n % 2], shake=SHAKES[n % 2], cpu=self.cpu)
+            for n in range(len(self.team))
+        ]
         large = len(self.problem.orders) > LARGE
         if self.startable and (large or self.seconds < SHORT_S):
             # insertion serves whatever can be served, however little time there is
@@ -371,6 +392,7 @@ class _Core:
             # whether all that waits has room here is not known: it may wait on, for its penalty
             required=not waiting,
             factor=self.chance.choice(FACTORS),
+            shake=self.chance.choice(SHAKES),
             cpu=self.cpu,
             engine=way.engine,
             hot=self.chance.choice(TEMPERATURES),

@@ -55,7 +55,7 @@ def improve(
     state.take_over(initial)
     effort = effort or Effort()
     effort.all_tried = state.insert_open(hardest_first(state.waiting()), deadline + INSERTION_GRACE_S)
-    state.drop_hard_excess()
+    state.drop_hard_excess(deadline + INSERTION_GRACE_S)
     chance = random.Random(seed)
     best_cost = state.cost()
     for _ in range(iterations):

@@ -271,12 +271,18 @@ class State:
         stops = tidy(stops)
         return (stops, self.evaluator.evaluate(vehicle, stops)) if best is not None else ([], None)
 
-    def drop_hard_excess(self) -> None:
-        """Take off routes until no hard rule over the whole plan is exceeded, the cheapest loss first."""
+    def drop_hard_excess(self, deadline: float = float("inf")) -> None:
+        """Take off routes until no hard rule over the whole plan is exceeded, the cheapest loss first.
+
+        After ``deadline`` (of ``time.monotonic``) the first loss that helps is taken instead: the plan must keep the
+        rule, however little time there was.
+        """
         while self._plan_price({})[0] > 0:
             before = self._plan_price({})[0]
             best: tuple[int, int, Order] | None = None
             for order_id in list(self.place):
+                if best is not None and time.monotonic() > deadline:
+                    break
                 order = self.evaluator.orders[order_id]
                 if order_id in self.home or order.pickup_of:
                     continue

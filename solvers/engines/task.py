@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from solvers.engines import Sequences
+from solvers.engines.ils import SHAKES
 from solvers.problem import Order, PlanningProblem, Travel, Vehicle
 
+SEED_S = 0.4
+"""Seconds that the compiled engine improves the plan that PyVRP begins with."""
 LEAST_S = 0.4
 """Seconds of search that a task gets even where compiling took its time."""
 TRAIL = 10
@@ -23,7 +26,8 @@ TRAIL = 10
 class Task:
     """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
 
-    ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``). ``cpu``: ``seconds`` are
+    ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``), ``shake`` its perturbations
+    (``ils.SHAKES``); ``seeded``: it begins with a plan of the compiled engine. ``cpu``: ``seconds`` are
     the process's own processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's
     first and last temperature, in typical legs.
     """
@@ -34,6 +38,8 @@ class Task:
     vehicles: tuple[str, ...] | None = None
     initial: Sequences | None = None
     factor: float = 5.0
+    shake: int = SHAKES[0]
+    seeded: bool = False
     iterations: int | None = None
     required: bool = True
     cpu: bool = False
@@ -128,7 +134,14 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
     from solvers.engines.compile import sequences_of, solution_of
     from solvers.engines.ils import money, run
 
-    initial = solution_of(compiled, evaluator, task.initial) if task.initial else None
+    first = task.initial
+    if task.seeded and not first:
+        from solvers.engines.compiled.search import first_plan
+
+        search = first_plan(evaluator, task.seed)
+        search.improve(min(SEED_S, 0.1 * task.seconds), clock=clock)
+        first = search.sequences()
+    initial = solution_of(compiled, evaluator, first) if first else None
     seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
     trail: deque[Any] = deque(maxlen=TRAIL)
     best, cost = run(
@@ -137,6 +150,7 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         task.seed,
         initial,
         factor=task.factor,
+        shake=task.shake,
         iterations=task.iterations,
         cpu=task.cpu,
         on_best=trail.append,
@@ -145,7 +159,7 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
     if not best.is_feasible():
         return Answer(None, float("inf"))
     before = money(initial) / compiled.scale if initial is not None and initial.is_feasible() else None
-    if before is not None and cost / compiled.scale >= before:
+    if before is not None and cost / compiled.scale >= before and not task.seeded:
         return Answer(None, cost / compiled.scale, trail=earlier, before=before)
     found = sequences_of(compiled, best)
     return Answer(found, cost / compiled.scale, "", earlier, left_required(evaluator.problem, found), before)

@@ -197,3 +197,17 @@ def test_the_master_serves_days_with_rules_over_the_whole_plan_and_never_for_the
         one.pool.add(member)
     best = min(members, key=one._worth)
     assert one._worth(one._recombined(best)) <= one._worth(best)
+
+
+def test_a_search_that_begins_with_a_compiled_plan_serves_all_however_few_iterations_it_has():
+    from solvers.engines.task import Task, solve
+
+    problem = day(60)
+    orders = {one.order_id: one for one in problem.orders}
+    vehicles = {one.vehicle_id: one for one in problem.vehicles}
+    task = Task(1.0, 1, iterations=1, seeded=True)
+    answer = solve(problem, orders, vehicles, {}, task, time.perf_counter())
+    assert answer.sequences is not None
+    assert answer.left == 0
+    assert answer.before is not None
+    assert answer.cost <= answer.before

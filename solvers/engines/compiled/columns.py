@@ -8,7 +8,11 @@ DEPART, LATEST = 10, 11
 """Earliest departure from the node, latest arrival at it that keeps everything after it."""
 HEAD, TAIL = 12, 15
 """Duration, earliest and latest start of the route up to the node, and of the route from it on (three columns each)."""
-NODE = 18
+LEG_METRES, LEG_SECONDS = 18, 19
+"""Of the leg from the node on."""
+SEEN, CALLS = 20, 21
+"""The last search for a place that looked behind the node; of an order, how many searches there were for it."""
+NODE = 22
 
 SHIFT_START, SHIFT_END, MOST_STOPS, MOST_METRES, MOST_SECONDS, OVERTIME_AFTER, PROFILE, KIND, PAID = range(9)
 """Of a vehicle, what the problem says; ``PAID``: whether its duration matters."""

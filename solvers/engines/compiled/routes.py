@@ -15,6 +15,7 @@ from solvers.engines.compiled.columns import (
     ABOARD,
     AFTER,
     BEFORE,
+    CALLS,
     COST,
     DEPART,
     DRIVEN,
@@ -25,6 +26,8 @@ from solvers.engines.compiled.columns import (
     LASTS,
     LATE,
     LATEST,
+    LEG_METRES,
+    LEG_SECONDS,
     LOAD,
     METRES,
     MOST_METRES,
@@ -43,6 +46,7 @@ from solvers.engines.compiled.columns import (
     PRED,
     PROFILE,
     RELEASE,
+    SEEN,
     SERVICE,
     SHIFT_END,
     SHIFT_START,
@@ -125,10 +129,12 @@ def refresh(  # noqa: PLR0912, PLR0915 - one pass there and one back
     metres, driven = 0, 0
     before, node = start, x[start, SUCC]
     while True:
-        leg = 0
+        leg, length = 0, 0
         if x[node, PLACE] >= 0:
             leg = legs[p, x[before, PLACE], x[node, PLACE], last]
-            metres += legs[p, x[before, PLACE], x[node, PLACE], 0]
+            length = legs[p, x[before, PLACE], x[node, PLACE], 0]
+        x[before, LEG_METRES], x[before, LEG_SECONDS] = length, leg
+        metres += length
         driven += leg
         clock += leg
         if node == end:
@@ -155,9 +161,7 @@ def refresh(  # noqa: PLR0912, PLR0915 - one pass there and one back
             q[node, d, AFTER] = here if following == end else max(here, q[following, d, AFTER])
         if node == start:
             break
-        leg = 0
-        if x[following, PLACE] >= 0:
-            leg = legs[p, x[node, PLACE], x[following, PLACE], last]
+        leg = x[node, LEG_SECONDS]
         by = x[following, LATEST] - leg - x[node, SERVICE]
         if x[node, WINDOWS] == 1:
             x[node, LATEST] = min(by, x[node, LATE]) if by >= x[node, EARLY] else _NEVER
@@ -289,23 +293,38 @@ def detour(  # noqa: PLR0911 - one return a limit
     one: int,
     before: int,
     order: int,
+    limit: float,
 ) -> float:
     """What the route of ``one`` costs more with ``order`` after ``before``; infinite where a limit is broken.
 
-    The order's own price, and whether the vehicle may serve it at all, are the caller's.
+    The order's own price, and whether the vehicle may serve it at all, are the caller's. A place whose way alone costs
+    ``limit`` or more is not looked at further.
     """
-    if v[one, STOPS] >= v[one, MOST_STOPS]:
-        return np.inf
     following = x[before, SUCC]
     if x[before, DEPART] > x[order, LATE] or x[order, EARLY] + x[order, SERVICE] > x[following, LATEST]:
         return np.inf  # most places end here, before a leg is looked up
+    if v[one, STOPS] >= v[one, MOST_STOPS]:
+        return np.inf
+    p, last = v[one, PROFILE], legs.shape[3] - 1
+    here, at, then = x[before, PLACE], x[order, PLACE], x[following, PLACE]
+    there, metres = legs[p, here, at, last], legs[p, here, at, 0]
+    on = 0
+    if then >= 0:
+        on = legs[p, at, then, last]
+        metres += legs[p, at, then, 0]
+    driven, money = there + on, 0.0
+    if v[one, STOPS] == 0:
+        money = c[one, PER_ROUTE]
+    else:
+        metres -= x[before, LEG_METRES]
+        driven -= x[before, LEG_SECONDS]
+    money += c[one, PER_METRE] * metres + c[one, PER_DRIVEN] * driven
+    if money >= limit or v[one, METRES] + metres > v[one, MOST_METRES]:
+        return np.inf
     for d in range(q.shape[1]):
         most = q[before, d, AFTER] if x[order, PICKUP] else q[before, d, BEFORE]
         if most + q[order, d, LOAD] > room[one, d]:
             return np.inf
-    p, last = v[one, PROFILE], legs.shape[3] - 1
-    here, at, then = x[before, PLACE], x[order, PLACE], x[following, PLACE]
-    there = legs[p, here, at, last]
     clock = x[before, DEPART]
     late_start = x[order, RELEASE] > v[one, GONE]
     d1, e1, l1 = x[before, HEAD], x[before, HEAD + 1], x[before, HEAD + 2]
@@ -316,20 +335,8 @@ def detour(  # noqa: PLR0911 - one return a limit
     service = begins(x, w, order, clock + there)
     if service < 0:
         return np.inf
-    on = legs[p, at, then, last] if then >= 0 else 0
     if service + x[order, SERVICE] + on > x[following, LATEST]:
         return np.inf
-    metres, driven, money = legs[p, here, at, 0], there + on, 0.0
-    if then >= 0:
-        metres += legs[p, at, then, 0]
-    if v[one, STOPS] == 0:
-        money = c[one, PER_ROUTE]
-    elif then >= 0:
-        metres -= legs[p, here, then, 0]
-        driven -= legs[p, here, then, last]
-    if v[one, METRES] + metres > v[one, MOST_METRES]:
-        return np.inf
-    money += c[one, PER_METRE] * metres + c[one, PER_DRIVEN] * driven
     if v[one, PAID]:
         d1, e1, l1 = joined(d1, e1, l1, x[order, SERVICE], x[order, EARLY], x[order, LATE], there)
         lasts, _, _ = joined(d1, e1, l1, x[following, TAIL], x[following, TAIL + 1], x[following, TAIL + 2], on)
@@ -340,7 +347,7 @@ def detour(  # noqa: PLR0911 - one return a limit
 
 
 @numba.njit(cache=True, nogil=True)
-def best_place(
+def best_place(  # noqa: PLR0912 - near places, unused vehicles, all places
     legs: Legs,
     x: Integers,
     w: Integers,
@@ -362,6 +369,8 @@ def best_place(
     """
     count = len(w)
     best, best_one, best_before = np.inf, -1, -1
+    x[order, CALLS] += 1
+    stamp = x[order, CALLS] * len(x) + order  # no other search has it
     for k in range(near.shape[1]):
         other = near[order, k]
         if other < 0:
@@ -370,19 +379,23 @@ def best_place(
         if one < 0:
             continue
         own = price[v[one, KIND], order]
-        if own == np.inf:
+        if own >= best:
             continue
         for side in range(2):
+            before = other if side else x[other, PRED]
+            if x[before, SEEN] == stamp:
+                continue
+            x[before, SEEN] = stamp
             if blink > 0.0 and np.random.random() < blink:
                 continue
-            before = other if side else x[other, PRED]
-            found = own + detour(legs, x, w, q, v, c, room, one, before, order)
+            found = own + detour(legs, x, w, q, v, c, room, one, before, order, best - own)
             if found < best:
                 best, best_one, best_before = found, one, before
     for kind in range(price.shape[0]):
         if idle[kind, 0] and price[kind, order] < np.inf:
             one = idle[kind, idle[kind, 0]]
-            found = price[kind, order] + detour(legs, x, w, q, v, c, room, one, count + 2 * one, order)
+            own = price[kind, order]
+            found = own + detour(legs, x, w, q, v, c, room, one, count + 2 * one, order, best - own)
             if found < best:
                 best, best_one, best_before = found, one, count + 2 * one
     if best < np.inf or not everywhere:
@@ -393,7 +406,7 @@ def best_place(
             continue
         node, end = count + 2 * one, count + 2 * one + 1
         while node != end:
-            found = own + detour(legs, x, w, q, v, c, room, one, node, order)
+            found = own + detour(legs, x, w, q, v, c, room, one, node, order, best - own)
             if found < best:
                 best, best_one, best_before = found, one, node
             node = x[node, SUCC]
