@@ -21,7 +21,7 @@ LARGEST_LEG = 2**31 - 1
 """Legs are kept in 32 bits: half the memory, half the misses of the cache."""
 MOST_PRICES = 2_000_000
 """Registered rules between vehicle and order are asked one by one: not more often than this."""
-INSERTION_NEAR = 60
+INSERTION_NEAR = 40
 RUIN_NEAR = 100
 WEIGHT_WAIT, WEIGHT_LATE = 0.2, 1.0
 """Nearness counts waiting and lateness besides travel (Vidal et al. 2013, Computers & Operations Research 40(1))."""
