@@ -51,22 +51,51 @@ def check_canaries(rows: pd.DataFrame, names: Sequence[str], label: str = "label
     for name in names:
         column = rows[name]
         x = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
-        if not np.isfinite(x).any():
+        category = not np.isfinite(x).any()
+        if category:
             x = _target_means(column, y)
         both = known & np.isfinite(x)
         if both.sum() < CANARY_ROWS:
             continue
         if binary:
             area = roc_auc(y[both], x[both])
-            if area is not None and max(area, 1 - area) > CANARY_AUC:
+            # a mean that leaves the row itself out is lower for a rare positive: only the right way round tells
+            told = None if area is None else area if category else max(area, 1 - area)
+            if told is not None and told > CANARY_AUC:
                 raise InputError(
-                    f"feature {name!r} alone tells the outcome (AUC {max(area, 1 - area):.3f}); it looks like a column "
+                    f"feature {name!r} alone tells the outcome (AUC {told:.3f}); it looks like a column "
                     "written after the fact. Leave it out, or say in the mapping when it is known (`available`)"
                 )
         elif len(np.unique(x[both])) > 20 and abs(np.corrcoef(x[both], y[both])[0, 1]) > 0.995:
             raise InputError(
                 f"feature {name!r} is the outcome itself (correlation above 0.995); it is known only afterwards"
             )
+
+
+def planted_canary(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
+    """Plant a column written after the fact twice and say how each was refused: by its clock, and by what it tells.
+
+    Raises:
+        InputError: one was not refused; the scores cannot be trusted.
+    """
+    name = "planted_after_the_fact"
+    planted = rows.assign(**{name: rows["label"]})
+    told: dict[str, str] = {}
+    for how, check in (
+        ("known_at", lambda: check_available(planted, [*names, name], {name: rows["label_time"]})),
+        ("tells_the_outcome", lambda: check_canaries(planted, [name])),
+    ):
+        try:
+            check()
+        except InputError as error:
+            told[how] = f"refused: {error}"
+            continue
+        known = pd.to_datetime(rows["label_time"], utc=True) > rows["decision_time"]
+        if (how == "known_at" and not known.any()) or rows["label"].nunique() < 2 or len(rows) < CANARY_ROWS:
+            told[how] = "not tried: too little is known to tell"
+            continue
+        raise InputError(f"a column planted after the fact was not refused ({how}): do not trust these scores")
+    return told
 
 
 def _target_means(column: pd.Series, y: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from domain.errors import InputError
 from models.availability import check_available, check_canaries
-from models.metrics import binary_scores
+from models.metrics import binary_scores, reliability
 from models.online import EXTRA, OnlineLayer, linear_inputs
 from models.promotion import compare_arms
 from models.protocol import CALENDAR, Floats, Spec, check_split, design, joined, ordered, with_calendar
@@ -55,6 +56,9 @@ def evaluate_binary(rows: pd.DataFrame, spec: Spec, train_until: pd.Timestamp) -
     rows = with_calendar(ordered(rows), spec.timezone)
     test = (rows["decision_time"] > train_until).to_numpy()
     check_split(rows, test, train_until)
+    before = rows.loc[~test, "label"].unique()
+    if len(before) < 2:
+        raise InputError(f"every label before {train_until.date()} is {before[0]:g}; there is nothing to learn")
     check_canaries(rows[~test], features)
     outcomes = ("label", *spec.outcomes)
     told = rows.assign(label_time=pd.to_datetime(_matured(rows), unit="s", utc=True))
@@ -273,7 +277,7 @@ def _result(
         "loop_gap_by_month": {name: _gaps(curve) for name, curve in curves.items()},
         "loop_curves_by_month": curves,
         "cold_start": _cold_start(y, arms, live, spec, scored),
-        "reliability": _reliability(y[scored], arms.values["fivefold"][scored]),
+        "reliability": reliability(y[scored], arms.values["fivefold"][scored]),
         "expert_weights": weights,
         "paired_bootstrap": compare_arms(
             y[scored],
@@ -332,9 +336,3 @@ def _cold_start(
             p = arms.values["fivefold"][where]
             out.append({"known_outcomes": name, "n": int(where.sum())} | binary_scores(y[where], p))
     return out
-
-
-def _reliability(y: Floats, p: Floats, bins: int = 15) -> list[dict[str, float]]:
-    """Mean prediction and share of positives in bins of equal mass."""
-    parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
-    return [{"predicted": float(p[x].mean()), "observed": float(y[x].mean()), "n": len(x)} for x in parts if len(x)]

@@ -41,6 +41,12 @@ def ece(y: Floats, p: Floats, bins: int = 15) -> float:
     return float(sum(len(part) * abs(y[part].mean() - p[part].mean()) for part in parts if len(part)) / len(p))
 
 
+def reliability(y: Floats, p: Floats, bins: int = 15) -> list[dict[str, float]]:
+    """Mean prediction and share of positives in bins of equal mass."""
+    parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
+    return [{"predicted": float(p[x].mean()), "observed": float(y[x].mean()), "n": len(x)} for x in parts if len(x)]
+
+
 def brier(y: Floats, p: Floats) -> float:
     """Mean squared error of probabilities."""
     return float(np.mean((p - y) ** 2))

@@ -247,6 +247,9 @@ def evaluate_source(
     else:
         until = _until(rows, train_until or task.split.train_until, mapping)
         result, scored = evaluate_binary(rows, spec, until)
+    from models.availability import planted_canary
+
+    result["leak_canary"] = planted_canary(rows, [*spec.numbers, *spec.categories])
     if predictions is not None:
         _write(scored, predictions)
         note["predictions"] = str(predictions)

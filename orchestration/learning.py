@@ -14,6 +14,7 @@ import pandas as pd
 from domain import tables
 from domain.codes import ExceptionClass
 from domain.errors import InputError, LakeError, ModelError
+from orchestration.entity_state import FEATURES, replayed, with_state
 from orchestration.lake import Lake
 
 CATEGORIES: tuple[str, ...] = ()
@@ -56,6 +57,8 @@ CLASSES = tuple(str(one) for one in ExceptionClass)
 """Exception classes with a head of their own, beside "failed" (any of them), "late" and "eta"."""
 NUMBERS |= dict.fromkeys(CLASSES, NUMBERS["failed"])
 TASKS = ("failed", "late", "eta", *CLASSES)
+INPUTS = {task: (*names, *FEATURES.get(task, FEATURES["failed"])) for task, names in NUMBERS.items()}
+"""What a head reads: columns of its mart, and the state of the entities at the decision."""
 MARTS = {task: "feat_eta" if task == "eta" else "feat_exception" for task in TASKS}
 FEWEST_POSITIVES = 30
 LEAST_AUC = 0.53
@@ -70,7 +73,7 @@ LABELS = {
 
 def training_rows(lake: Lake, source: str, task: str, as_of: datetime) -> pd.DataFrame:
     """Features with labels known at ``as_of``, oldest first."""
-    return lake.query(
+    rows = lake.query(
         f"""
         select features.*, cast({LABELS[task]} as double) as label
         from marts.{MARTS[task]} as features
@@ -80,6 +83,7 @@ def training_rows(lake: Lake, source: str, task: str, as_of: datetime) -> pd.Dat
         """,
         [source, as_of],
     )
+    return replayed(lake, source, rows)
 
 
 def newest_outcome(lake: Lake, source: str) -> datetime:
@@ -120,7 +124,7 @@ def train_task(
     Raises:
         ModelError: too little or nothing to learn from.
     """
-    from models.metrics import binary_scores, interval_scores
+    from models.metrics import binary_scores, interval_scores, reliability
     from models.registry import Registry
     from models.training import train
 
@@ -133,25 +137,29 @@ def train_task(
     cut = int(len(rows) * 0.8)
     age_days = (rows["as_of"].max() - rows["as_of"]).dt.total_seconds().to_numpy() / 86_400
     tuned = _tuned(home, source, task)
-    trial = train(
-        task, rows[:cut], rows["label"][:cut], NUMBERS[task], CATEGORIES, age_days=age_days[:cut], tuned=tuned
-    )
+    trial = train(task, rows[:cut], rows["label"][:cut], INPUTS[task], CATEGORIES, age_days=age_days[:cut], tuned=tuned)
     test = rows[cut:]
     guess, y = trial.predict(test), test["label"].to_numpy(float)
     if task == "eta":
         metrics: dict[str, Any] = interval_scores(y, *(guess[name].to_numpy() for name in ("p10_s", "p50_s", "p90_s")))
     else:
         metrics = {**binary_scores(y, guess["probability"].to_numpy()), "rate": float(y.mean())}
+    calibration = [] if task == "eta" else reliability(y, guess["probability"].to_numpy())
     if task in CLASSES and (metrics["roc_auc"] is None or metrics["roc_auc"] < LEAST_AUC):
         raise ModelError(
             f"{task}: the data cannot predict it (AUC {metrics['roc_auc'] or 0.5:.3f} on the newest fifth); "
             "no head serves"
         )
-    model = train(task, rows, rows["label"], NUMBERS[task], CATEGORIES, age_days=age_days, tuned=tuned)
+    model = train(task, rows, rows["label"], INPUTS[task], CATEGORIES, age_days=age_days, tuned=tuned)
     registry = Registry(home / "models")
     champion = registry.champion(task, source)
     version = registry.save(
-        model, source=source, as_of=as_of.isoformat(), lake_snapshot=lake.snapshot_id(), metrics=metrics
+        model,
+        source=source,
+        as_of=as_of.isoformat(),
+        lake_snapshot=lake.snapshot_id(),
+        metrics=metrics,
+        calibration=calibration,
     )
     if champion is None or champion[0] == version:
         verdict: dict[str, Any] = {"promote": True, "reasons": ["the first model of its task"]}
@@ -233,6 +241,7 @@ def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) ->
         )
         if rows.empty:
             continue
+        rows = with_state(lake, source, rows)
         frame = rows[["source", "order_id", "service_date", "as_of"]].join(model.predict(rows))
         told = [json.dumps([[name, round(share, 4)] for name, share in one]) for one in model.factors(rows)]
         frames.append(frame.assign(task=task, model_version=version, factors=told, lake_snapshot=snapshot))

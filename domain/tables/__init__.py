@@ -30,6 +30,7 @@ from domain.tables.operations import (
     NOTIFICATIONS,
 )
 from domain.tables.planning import (
+    ENTITY_STATES,
     PLAN_STOPS,
     PLANS,
     PREDICTIONS,
@@ -67,6 +68,7 @@ __all__ = [
     "DERIVED_TABLES",
     "DISPATCH_DECISIONS",
     "DRIVERS",
+    "ENTITY_STATES",
     "EVENT_TIME",
     "FLEETS",
     "INGESTED_FILES",
@@ -104,6 +106,7 @@ __all__ = [
 DERIVED_TABLES = (
     PREDICTIONS,
     STOP_SCORES,
+    ENTITY_STATES,
     PLANS,
     ROUTES,
     PLAN_STOPS,

@@ -41,6 +41,24 @@ PREDICTIONS = Table(
     ("service_date",),
 )
 
+ENTITY_STATES = Table(
+    "prediction",
+    "entity_states",
+    "State of the entities whose numbers changed since the snapshot before: decayed counters, to the bit",
+    "one entity as of a moment",
+    (
+        identifier("source", "Mapping"),
+        SERVICE_DATE,
+        identifier("entity", "Kind of entity: the columns that name it; all: the sum over everything"),
+        identifier("entity_value", "Which one"),
+        Column("numbers", TEXT, "Its row of the state: 64-bit floats, little-endian, as base64", True),
+        amount("learned", "Outcomes taken in since the snapshot before", True),
+        *BASIS,
+    ),
+    ("source", "service_date", "entity", "entity_value"),
+    ("service_date",),
+)
+
 STOP_SCORES = Table(
     "prediction",
     "stop_scores",

@@ -21,7 +21,7 @@ from orchestration.assets.loop import (  # noqa: E402
 )
 from orchestration.assets.operation import cost_ledger, daily_kpis  # noqa: E402
 from orchestration.assets.planning import daily_plan  # noqa: E402
-from orchestration.assets.prediction import predictions  # noqa: E402
+from orchestration.assets.prediction import entity_state, predictions  # noqa: E402
 
 ASSETS = [
     raw_tables,
@@ -31,6 +31,7 @@ ASSETS = [
     eta_model,
     learned_parameters,
     prediction_evaluation,
+    entity_state,
     predictions,
     daily_plan,
     actions,

@@ -8,7 +8,33 @@ from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, dat
 
 @dg.asset(
     group_name="prediction",
-    deps=["feat_exception", "feat_eta", "failed_model", "late_model", "eta_model"],
+    deps=["feat_exception", "fct_outcomes"],
+    partitions_def=SERVICE_DAYS,
+    backfill_policy=BY_QUARTER,
+    kinds={"numpy"},
+    pool=LAKE_POOL,
+)
+def entity_state(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """Decayed counters of customers, zones, slots, shippers, depots, carriers, drivers, vehicles, lanes and weather."""
+    from orchestration.entity_state import snapshot_days
+
+    first, last = date_range(context)
+    with open_lake() as lake:
+        found = snapshot_days(lake, settings.source(), first, last)
+    kinds = sorted(found.get("entities", {}).items())
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": found["rows"],
+            "snapshots": found["dates"],
+            "dates": f"{first} to {last}",
+            "changed": markdown_table(["entity", "rows"], kinds),
+        }
+    )
+
+
+@dg.asset(
+    group_name="prediction",
+    deps=["feat_exception", "feat_eta", "entity_state", "failed_model", "late_model", "eta_model"],
     partitions_def=SERVICE_DAYS,
     backfill_policy=BY_QUARTER,
     kinds={"lightgbm"},

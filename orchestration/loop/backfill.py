@@ -121,6 +121,7 @@ def _features_digest(lake: Lake, source: str, day: date, moment: datetime) -> st
 
 def _predict(lake: Lake, home: Path, source: str, day: date, moment: datetime) -> pd.DataFrame:
     """Predictions of a date by the models that were there at ``moment``; written in place of those of the date."""
+    from orchestration.entity_state import with_state
     from orchestration.learning import MARTS
 
     frames = []
@@ -132,6 +133,7 @@ def _predict(lake: Lake, home: Path, source: str, day: date, moment: datetime) -
         found = None if rows.empty else _model_at(lake, home, source, task, moment)
         if found is not None:
             version, model = found
+            rows = with_state(lake, source, rows)
             said = rows[["source", "order_id", "service_date", "as_of"]].join(model.predict(rows))
             frames.append(said.assign(task=task, model_version=version, lake_snapshot=lake.snapshot_id()))
     names = list(tables.PREDICTIONS.column_names)
@@ -160,7 +162,8 @@ def _model_at(lake: Lake, home: Path, source: str, task: str, moment: datetime) 
 def _fit_at(lake: Lake, registry: Any, source: str, task: str, moment: datetime) -> tuple[str, Any] | None:
     """A model of the Monday before; labels as they were known then. None where there was too little to learn from."""
     from models.training import train
-    from orchestration.learning import CATEGORIES, CLASSES, FEWEST_POSITIVES, MARTS, NUMBERS
+    from orchestration.entity_state import replayed
+    from orchestration.learning import CATEGORIES, CLASSES, FEWEST_POSITIVES, INPUTS, MARTS
 
     fitted = datetime.combine((moment - timedelta(days=moment.weekday())).date(), WEEKLY_FIT, moment.tzinfo or UTC)
     fitted = fitted if fitted <= moment else fitted - timedelta(days=7)
@@ -178,12 +181,12 @@ def _fit_at(lake: Lake, registry: Any, source: str, task: str, moment: datetime)
         f"select * from marts.{MARTS[task]} where source = ? and as_of <= ? order by as_of, order_id",
         [source, fitted],
     )
-    rows = features.merge(visits[["order_id"]].assign(label=label), on="order_id")
+    rows = replayed(lake, source, features.merge(visits[["order_id"]].assign(label=label), on="order_id"))
     if rows.empty or (task in CLASSES and rows["label"].sum() < FEWEST_POSITIVES):
         return None
     try:
         age = (rows["as_of"].max() - rows["as_of"]).dt.total_seconds().to_numpy() / 86_400
-        model = train(task, rows, rows["label"], NUMBERS[task], CATEGORIES, age_days=age)
+        model = train(task, rows, rows["label"], INPUTS[task], CATEGORIES, age_days=age)
     except ModelError:
         return None
     version = registry.save(model, source=source, as_of=fitted.isoformat(), lake_snapshot=0, metrics={})

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InputError, ModelError
-from models.availability import check_available
+from models.availability import check_available, check_canaries, planted_canary
 from models.eta_evaluation import evaluate_eta
 from models.evaluation import evaluate_binary
 from models.metrics import ece, pr_auc, roc_auc
@@ -270,3 +270,66 @@ def test_nothing_to_learn_is_said():
         train("failed", rows, rows["label"] * 0, ["mass_g"])
     with pytest.raises(ModelError, match="200 are needed"):
         train("failed", rows[:50], rows["label"][:50], ["mass_g"])
+
+
+def test_a_rare_outcome_in_a_category_is_no_leak_and_a_category_that_tells_is():
+    rng = np.random.default_rng(0)
+    rows = rows_of(2_000).assign(label=(rng.random(2_000) < 0.02).astype(float))
+    rows["kind"] = rng.choice(["a", "b", "c"], 2_000)
+    check_canaries(rows, ["kind"])
+    rows["receipt"] = np.where(rows["label"] > 0, rng.choice(["x", "y"], 2_000), "z")
+    with pytest.raises(InputError, match=r"'receipt' alone tells"):
+        check_canaries(rows, ["receipt"])
+
+
+def test_a_planted_canary_is_refused_both_ways():
+    told = planted_canary(rows_of(600), ["mass_g"])
+    assert all(one.startswith("refused") for one in told.values()), told
+    few = planted_canary(rows_of(600).assign(label=0.0), ["mass_g"])
+    assert few["tells_the_outcome"].startswith("not tried")
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_label_that_is_always_the_same_before_the_split_is_said(value):
+    rows = rows_of(800)
+    early = rows["decision_time"] <= UNTIL
+    with pytest.raises(InputError, match="every label before 2026-02-15 is"):
+        evaluate_binary(rows.assign(label=rows["label"].where(~early, value)), spec(), UNTIL)
+
+
+@pytest.mark.parametrize("damage", ["nan", "infinite", "never known", "skew", "unseen", "no history"])
+def test_an_eta_is_scored_whatever_the_rows_hold(damage):
+    rows = eta_rows(600).assign(driver=[f"d{n % 9}" for n in range(600)])
+    entities = () if damage == "no history" else ("driver",)
+    if damage == "nan":
+        rows.loc[rows.index % 5 == 0, "distance_m"] = np.nan
+        rows.loc[rows.index % 7 == 0, "driver"] = None
+    elif damage == "infinite":
+        rows.loc[rows.index % 5 == 0, "distance_m"] = np.inf
+        rows.loc[rows.index % 40 == 0, "label"] = np.inf
+    elif damage == "never known":
+        rows.loc[rows.index % 6 == 0, "label_time"] = pd.NaT
+    elif damage == "skew":
+        rows.loc[rows.index % 6 == 0, "label_time"] -= pd.Timedelta(days=2)
+    elif damage == "unseen":
+        rows.loc[rows.index >= 400, "driver"] = [f"new{n}" for n in range(200)]
+    result, scored = evaluate_eta(rows, Spec(("distance_m",), entities=entities), pd.Timestamp("2026-02-05", tz="UTC"))
+    q = scored[["p05_s", "p10_s", "p50_s", "p90_s", "p95_s"]].to_numpy()
+    assert np.isfinite(q).all() and (np.diff(q, axis=1) >= 0).all() and (q >= 0).all()
+    assert result["n_test"] == len(scored) > 100
+    assert 0.6 < result["coverage_80"] < 0.95
+
+
+def test_a_model_of_another_format_is_refused_and_the_champion_before_serves(tmp_path):
+    rows, registry = rows_of(1_000), Registry(tmp_path)
+    versions = []
+    for count in (900, 1_000):
+        model = train("failed", rows[:count], rows["label"][:count], ["mass_g"])
+        versions.append(registry.save(model, source="s", as_of="2026-04-01", lake_snapshot=count, metrics={}))
+        registry.promote("failed", "s", versions[-1])
+    path = next((tmp_path / "s" / "failed" / versions[1]).glob("*.json"))
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"format": 999}))
+    with pytest.raises(ModelError):
+        registry.load("failed", "s", versions[1])
+    assert registry.champion("failed", "s")[0] == versions[0]

@@ -34,6 +34,8 @@ def frames(count=ROWS, sign=1.0, seed=0):
         attempt=1, outcome=np.where(failed, "failed", "delivered"),
         exception_class=np.where(failed, "customer_unavailable", None), late=rng.random(count) < 0.1,
         label_time=at + pd.Timedelta(hours=24), arrival_error_s=rng.normal(0, 300, count),
+        service_s=rng.integers(60, 900, count), driver_id=[f"dr{n % 5}" for n in range(count)],
+        vehicle_id=[f"v{n % 4}" for n in range(count)], fleet_id="captive",
     )  # fmt: skip
     return features, outcomes
 

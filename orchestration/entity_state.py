@@ -1,0 +1,245 @@
+"""State of entities of a source, kept by day in the lake, and what it adds to the rows that models read.
+
+A snapshot holds the entities whose numbers changed since the one before, bit for bit: an entity nothing happened to
+decays by itself. The state at any moment is the newest row of every entity up to the newest snapshot before it, and the
+outcomes known in between; so any past score can be derived again. Training replays all outcomes (``models.state``'s
+batch door), scoring goes on from a snapshot (its live door): both give the same bits.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from domain import tables
+from domain.errors import LakeError
+from models.state import EntityState, entity_values, replay, seconds
+from orchestration.lake import Lake
+
+WET_MM = 0.5
+KNOWN_BEFORE = (
+    *("zone_id", "customer_id>zone_id", "zone_id*window_start_hour>zone_id", "tenant_id", "depot_id"),
+    *("depot_id*wet>depot_id", "depot_id*zone_id>depot_id"),
+)
+"""Whose history the evening can ask for: zone, customer, zone and slot, shipper, depot, weather cell, lane."""
+KNOWN_ON_THE_ROAD = ("fleet_id", "driver_id>fleet_id", "driver_id*zone_id>driver_id", "vehicle_id>fleet_id")
+"""Whose history needs a plan: carrier, driver, driver and zone, vehicle."""
+ENTITIES = (*KNOWN_BEFORE, *KNOWN_ON_THE_ROAD)
+OUTCOMES = ("failed", "late", "arrival_error_s", "service_s")
+HALF_LIVES_DAYS = (7.0, 30.0, 120.0)
+COLUMNS = tuple(dict.fromkeys(name for one in ENTITIES for name in one.partition(">")[0].split("*")))
+READ = {
+    "failed": ("count", "rate_7d", "rate_30d", "last"),
+    "late": ("late_rate_7d", "late_rate_30d"),
+    "eta": ("arrival_error_s_rate_7d", "arrival_error_s_rate_30d", "service_s_rate_30d"),
+}
+FEATURES = {
+    head: tuple(f"{one.partition('>')[0]}__{name}" for one in KNOWN_BEFORE for name in names)
+    for head, names in READ.items()
+}
+"""Features of the state by head; heads of an exception class read those of ``failed``."""
+
+
+def fresh_state() -> EntityState:
+    """A state that has learned nothing."""
+    return EntityState(ENTITIES, OUTCOMES, HALF_LIVES_DAYS)
+
+
+def state_at(lake: Lake, source: str, moment: datetime) -> tuple[EntityState, datetime | None]:
+    """The state as of the newest snapshot at or before ``moment``, and that snapshot's moment (None: there is none)."""
+    rows = lake.query(
+        """
+        select entity, entity_value, numbers, as_of from prediction.entity_states
+        where source = ? and as_of <= ?
+        qualify row_number() over (partition by entity, entity_value order by as_of desc) = 1
+        order by entity, entity_value
+        """,
+        [source, moment],
+    )
+    state = fresh_state()
+    if rows.empty:
+        return state, None
+    names = [one.name for one in state.entities]
+    table = [np.frombuffer(base64.b64decode(text), dtype="<f8") for text in rows["numbers"]]
+    empty = state.to_arrays()["table"]
+    values: list[list[list[Any]]] = [[] for _ in names]
+    out = [*empty]
+    for entity, value, numbers in zip(rows["entity"], rows["entity_value"], table, strict=True):
+        if entity == ALL:
+            out[0] = numbers
+            continue
+        values[names.index(entity)].append([value, len(out)])
+        out.append(numbers)
+    state.from_arrays({"table": np.array(out), "values": values})
+    newest = lake.query(
+        "select max(as_of) as t from prediction.entity_states where source = ? and as_of <= ?", [source, moment]
+    )["t"].iloc[0]
+    return state, pd.Timestamp(newest).to_pydatetime()
+
+
+ALL = "all"
+"""Name of the entity of everything."""
+
+
+def outcome_rows(lake: Lake, source: str, after: datetime | None, until: datetime) -> pd.DataFrame:
+    """Outcomes of first attempts that became known after ``after`` and up to ``until``."""
+    rows = lake.query(
+        """
+        select f.* exclude (service_s), o.known_at as label_time, o.driver_id, o.vehicle_id, o.fleet_id,
+            case when o.outcome = 'failed' then 1.0 else 0.0 end as failed,
+            case when o.late then 1.0 when not o.late then 0.0 end as late,
+            cast(o.arrival_error_s as double) as arrival_error_s, cast(o.service_s as double) as service_s
+        from marts.feat_exception f join (
+            -- an outcome that claims to be known before its own decision counts after it
+            select o.*, greatest(o.label_time, g.as_of + interval 1 microsecond) as known_at
+            from marts.fct_outcomes o join marts.feat_exception g using (source, order_id)
+        ) o using (source, order_id)
+        where f.source = ? and o.attempt = 1 and o.known_at > ? and o.known_at <= ?
+        order by f.as_of, f.order_id
+        """,
+        [source, after or datetime(1970, 1, 1).astimezone(), until],
+    )
+    return _prepared(rows)
+
+
+def _prepared(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with every column that names an entity; what a source does not have is nobody's history."""
+    rain = rows["forecast_precipitation_mm"] if "forecast_precipitation_mm" in rows else pd.Series(np.nan, rows.index)
+    wet = pd.Series(np.where(rain.astype(float) >= WET_MM, "wet", "dry"), index=rows.index, dtype=object)
+    missing = {name: None for name in COLUMNS if name not in rows.columns and name != "wet"}
+    rows = rows.assign(**missing, wet=wet.where(rain.notna(), None))
+    hours = pd.to_numeric(rows["window_start_hour"], errors="coerce")
+    return rows.assign(window_start_hour=[None if pd.isna(one) else str(int(one)) for one in hours])
+
+
+def advance(state: EntityState, rows: pd.DataFrame) -> dict[str, set[str]]:
+    """Learn outcomes in the order they became known; returns the values of each entity that were touched."""
+    order = np.argsort(seconds(rows["label_time"]), kind="stable")
+    values = entity_values(rows, state.entities)
+    y = rows[list(OUTCOMES)].to_numpy(float, na_value=np.nan)
+    known = seconds(rows["label_time"])
+    touched: dict[str, set[str]] = {one.name: set() for one in state.entities}
+    for row in order.tolist():
+        own = tuple(column[row] for column in values)
+        state.learn(own, y[row], float(known[row]))
+        for entity, value in zip(state.entities, own, strict=True):
+            if value is not None:
+                touched[entity.name].add(value)
+    return touched
+
+
+def snapshot_days(lake: Lake, source: str, first: date, last: date) -> dict[str, Any]:
+    """Write the snapshots of a range of service dates, each as of its cut-off; counts for people."""
+    moments = lake.query(
+        """
+        select service_date, min(as_of) as as_of from marts.feat_exception
+        where source = ? and service_date between ? and ? group by 1 order by 1
+        """,
+        [source, first, last],
+    )
+    frames = []
+    state, before = None, None
+    for one in moments.itertuples():
+        day, moment = pd.Timestamp(one.service_date).date(), pd.Timestamp(one.as_of).to_pydatetime()
+        if state is None or (before is not None and before > moment):
+            state, before = _state_before(lake, source, moment, {pd.Timestamp(d).date() for d in moments.service_date})
+        rows = outcome_rows(lake, source, before, moment)
+        touched = advance(state, rows)
+        frames.append(_snapshot(state, touched, len(rows)).assign(source=source, service_date=day, as_of=moment))
+        before = moment
+    if not frames:
+        return {"dates": 0, "rows": 0}
+    frame = pd.concat(frames, ignore_index=True).assign(lake_snapshot=lake.snapshot_id())
+    days = [stamp.date() for stamp in pd.date_range(first, last)]
+    lake.replace(tables.ENTITY_STATES, {"source": [source], "service_date": days}, frame)
+    return {"dates": len(frames), "rows": len(frame), "entities": frame["entity"].value_counts().to_dict()}
+
+
+def _state_before(
+    lake: Lake, source: str, moment: datetime, replaced: set[date]
+) -> tuple[EntityState, datetime | None]:
+    """The state before the first of the dates that are made anew: their own snapshots must not be built upon."""
+    newest = lake.query(
+        "select max(as_of) as t from prediction.entity_states where source = ? and as_of < ? "
+        "and not list_contains(?, service_date)",
+        [source, moment, sorted(replaced)],
+    )["t"].iloc[0]
+    if pd.isna(newest):
+        return fresh_state(), None
+    return state_at(lake, source, pd.Timestamp(newest).to_pydatetime())
+
+
+def _snapshot(state: EntityState, touched: dict[str, set[str]], learned: int) -> pd.DataFrame:
+    arrays = state.to_arrays()
+    table = np.ascontiguousarray(arrays["table"], dtype="<f8")
+
+    def packed(row: int) -> str:
+        return base64.b64encode(table[row].tobytes()).decode()
+
+    rows = [(ALL, ALL, packed(0))]  # also of a day without outcomes: it says up to when the state is known
+    for entity, own in zip(state.entities, arrays["values"], strict=True):
+        rows += [(entity.name, value, packed(code)) for value, code in own if value in touched[entity.name]]
+    return pd.DataFrame(rows, columns=["entity", "entity_value", "numbers"]).assign(learned=learned)
+
+
+def with_state(lake: Lake, source: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a mart with the features of the state at each row's ``as_of``, from snapshots and what came since."""
+    if rows.empty:
+        return rows
+    out = np.full((len(rows), len(fresh_state().names)), np.nan)
+    asked = _keys(lake, source, rows)
+    values = entity_values(asked, fresh_state().entities)
+    moments = pd.to_datetime(asked["as_of"], utc=True)
+    state, before = None, None
+    for moment in sorted(moments.unique()):
+        at = pd.Timestamp(moment).to_pydatetime()
+        if state is None:
+            state, before = state_at(lake, source, at)
+        advance(state, outcome_rows(lake, source, before, at))
+        before = at
+        second = float(seconds(pd.Series([moment]))[0])
+        for row in np.flatnonzero((moments == moment).to_numpy()).tolist():
+            state.features(tuple(column[row] for column in values), second, out[row])
+    return _joined(rows, pd.DataFrame(out, columns=fresh_state().names, index=rows.index))
+
+
+def replayed(lake: Lake, source: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """As ``with_state`` for many moments: all outcomes are gone through once, from the first."""
+    if rows.empty:
+        return rows
+    asked = _keys(lake, source, rows)
+    history = outcome_rows(lake, source, None, pd.to_datetime(rows["as_of"], utc=True).max().to_pydatetime())
+    never = pd.Series(pd.NaT, index=asked.index, dtype="datetime64[us, UTC]")
+    questions = asked.assign(label_time=never, **dict.fromkeys(OUTCOMES, np.nan), asked=True)
+    told = history.assign(asked=False)
+    columns = [*COLUMNS, "as_of", "label_time", *OUTCOMES, "asked"]
+    both = pd.concat([told[columns], questions[columns]], ignore_index=True)
+    both["decision_time"] = both["as_of"]
+    found = replay(both, ENTITIES, outcomes=OUTCOMES, half_lives_days=HALF_LIVES_DAYS)
+    own = found[both["asked"].to_numpy(bool)]
+    return _joined(rows, own.set_index(rows.index))
+
+
+def _keys(lake: Lake, source: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the columns that name their entities; a mart that lacks some has them from the exception features."""
+    absent = [one for one in ("customer_id", "tenant_id") if one not in rows.columns]
+    if absent:
+        try:
+            more = lake.query(
+                f"select order_id, {', '.join(absent)} from marts.feat_exception where source = ?", [source]
+            )
+            rows = rows.merge(more.drop_duplicates("order_id"), on="order_id", how="left")
+        except LakeError as error:
+            if not isinstance(error.__cause__, duckdb.Error):
+                raise
+    return _prepared(rows)
+
+
+def _joined(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    wanted = list(dict.fromkeys(name for names in FEATURES.values() for name in names))
+    return pd.concat([rows, features[wanted].set_axis(rows.index)], axis=1)
