@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.availability import check_available, check_canaries
-from models.eta_online import LEVELS, EtaLayer, horizon_edges
+from models.eta_online import BOUNDS, LEVELS, EtaLayer, horizon_edges
 from models.intervals import conformal_quantile, cqr_scores
 from models.metrics import coverage_scores, interval_scores, pinball
 from models.promotion import compare_arms
@@ -200,7 +201,11 @@ def _score(
                 inner = _inner_folds(len(past), groups)
                 held = _held_out(matrix[past], target, slots, weight, rounds, inner)
                 raw[past] = held * scale[past][:, None] + plan[past][:, None]
-                first = past
+                first, warm = past, [(past, raw[past])]
+                if groups is not None and (count := len(np.unique(inner))) >= 2:
+                    mixed = _held_out(matrix[past], target, slots, weight, rounds, _mixed_folds(rows.iloc[past], spec))
+                    seen = np.maximum(np.sort(mixed * scale[past][:, None] + plan[past][:, None], axis=1), 0.0)
+                    warm = [*warm * (count - 1), (past, seen)]
             models = [_fit_level(matrix[past], target, slots, q, rounds, weight) for q in QUANTILES]
             fitted = len(past)
         chosen = test & (decision > start) & (decision <= end)
@@ -211,11 +216,12 @@ def _score(
             when = "folds" if until is None else f"{pd.Timestamp(start, unit='s'):%Y-%m-%d}"
             versions[chosen] = f"{when}-{version}"
     raw = np.maximum(np.sort(raw, axis=1), 0.0)
+    warm[: len(warm) - (len(warm) > 1)] = [(first, raw[first])] * max(1, len(warm) - 1)
     for level, (lo, hi) in LEVELS.items():
-        misses = cqr_scores(y[first], raw[first, lo], raw[first, hi])
+        misses = np.concatenate([cqr_scores(y[who], q[:, lo], q[:, hi]) for who, q in warm])
         static_cqr[level] = conformal_quantile(misses, level)
     arms = {"raw_quantiles": raw, "static_cqr": _widened(raw, static_cqr)}
-    arms |= _learned(rows, y, raw, first, test, decision, matured, spec)
+    arms |= _learned(y, raw, warm, test, decision, matured)
     return _Scored(arms, versions, matured)
 
 
@@ -257,6 +263,13 @@ def _inner_folds(count: int, groups: npt.NDArray[Any] | None) -> npt.NDArray[np.
     return np.minimum(np.arange(count) * INNER_FOLDS // max(count, 1), INNER_FOLDS - 1)
 
 
+def _mixed_folds(rows: pd.DataFrame, spec: Spec) -> npt.NDArray[np.int64]:
+    """Folds that leave out whole clusters (driver-days) and have every group on both sides."""
+    if not spec.cluster:
+        return np.arange(len(rows), dtype=np.int64) % INNER_FOLDS
+    return np.asarray(pd.factorize(joined(rows, spec.cluster))[0] % INNER_FOLDS, dtype=np.int64)
+
+
 def _held_out(
     matrix: Floats,
     y: Floats,
@@ -287,30 +300,35 @@ def _widened(raw: Floats, widen: dict[float, float]) -> Floats:
 
 
 def _learned(
-    rows: pd.DataFrame,
     y: Floats,
     raw: Floats,
-    first: npt.NDArray[np.int64],
+    warm: list[tuple[npt.NDArray[np.int64], Floats]],
     test: npt.NDArray[np.bool_],
     decision: Floats,
     matured: Floats,
-    spec: Spec,
 ) -> dict[str, Floats]:
     """The online layer over the test rows, with and without learning from them."""
-    edges = horizon_edges(raw[first, 2])
+    edges = horizon_edges(warm[0][1][:, 2])
     learning, still = EtaLayer(edges), EtaLayer(edges)
     for layer in (learning, still):
-        for row in first.tolist():
-            layer.warm(raw[row], float(y[row]))
+        for place, row in enumerate(warm[0][0].tolist()):
+            for _, q in warm:
+                layer.warm(q[place], float(y[row]))
     out = {name: np.full_like(raw, np.nan) for name in ("fivefold", "without_learning")}
     said: dict[int, Any] = {}
+    passed: list[tuple[float, int, int]] = []
     kinds, who, times = timeline(decision, matured)
-    for kind, row, _ in zip(kinds.tolist(), who.tolist(), times.tolist(), strict=True):
+    for kind, row, now in zip(kinds.tolist(), who.tolist(), times.tolist(), strict=True):
         if not test[row]:
             continue
+        while passed and passed[0][0] < now:  # a bound is judged when its time has come, whether or not it has ended
+            _, other, column = heapq.heappop(passed)
+            learning.judge(column, raw[other], bool(y[other] <= out["fivefold"][other, column]))
         if kind == ASK:
             out["fivefold"][row], said[row] = learning.predict(raw[row])
             out["without_learning"][row], _ = still.predict(raw[row])
+            for column in BOUNDS:
+                heapq.heappush(passed, (now + float(out["fivefold"][row, column]), row, column))
         elif kind in (LEARN, LATE_LEARN) and row in said:
             learning.learn(said.pop(row), raw[row], float(y[row]))
     return out

@@ -16,6 +16,11 @@ from models.intervals import DtACI, RollingConformal
 Floats = npt.NDArray[np.float64]
 LEVELS = {0.8: (1, 3), 0.9: (0, 4)}
 """Level of an interval -> its columns in the quantiles 5, 10, 50, 90, 95 %."""
+BOUNDS = {0: 0.05, 1: 0.1, 3: 0.9, 4: 0.95}
+"""Column of a bound -> its level."""
+STEP = 0.005
+"""Share of the interval's width by which a bound moves for a miss (tracking of quantiles: Angelopoulos, Candes,
+Tibshirani 2023). Bounds in flight times the step stay far below 1."""
 MIN_WIDTH_S = 60.0
 EXPERTS = ("static", "corrected")
 RESIDUAL_RATE = 0.002
@@ -35,6 +40,7 @@ class EtaLayer:
         self.mixture = FixedShare(EXPERTS, rate=0.05, share=1e-3, first="static")
         self.windows = {level: RollingConformal(level, window) for level in LEVELS}
         self.adaptive = {level: DtACI(level) for level in LEVELS}
+        self.shift = dict.fromkeys(BOUNDS, 0.0)
 
     def _group(self, median_s: float) -> int:
         return int(np.searchsorted(self.edges, median_s))
@@ -67,8 +73,14 @@ class EtaLayer:
             wide = self.windows[level].widen(group, self.adaptive[level].level()) * max(
                 float(raw[hi] - raw[lo]), MIN_WIDTH_S
             )
-            out[lo], out[hi] = moved[lo] - wide, moved[hi] + wide
+            own = max(float(raw[hi] - raw[lo]), MIN_WIDTH_S)
+            out[lo], out[hi] = moved[lo] - wide + self.shift[lo] * own, moved[hi] + wide + self.shift[hi] * own
         return np.maximum(np.sort(out), 0.0), (correction, moved)
+
+    def judge(self, column: int, raw: Floats, below: bool) -> None:
+        """A bound's time has come: had it ended by then (``below``)? That is known of open work too, so that it is no
+        early label: the bound is moved towards the share of its level without waiting for the whole duration."""
+        self.shift[column] += STEP * (BOUNDS[column] - float(below))
 
     def learn(self, said: tuple[float, Floats], raw: Floats, label_s: float) -> None:
         """Take in a matured label."""
@@ -85,6 +97,7 @@ class EtaLayer:
             "residual": self.residual.state(),
             "mixture": self.mixture.state(),
             "windows": {str(level): window.state() for level, window in self.windows.items()},
+            "shift": [self.shift[column] for column in BOUNDS],
             "adaptive": {str(level): one.state() for level, one in self.adaptive.items()},
         }
 
@@ -94,6 +107,7 @@ class EtaLayer:
         layer = cls([float(one) for one in state["edges"]])
         layer.residual.restore(state["residual"])
         layer.mixture.restore(state["mixture"])
+        layer.shift = {column: float(one) for column, one in zip(BOUNDS, state["shift"], strict=True)}
         for level, window in layer.windows.items():
             window.restore(state["windows"][str(level)])
             layer.adaptive[level].restore(state["adaptive"][str(level)])

@@ -12,6 +12,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 EDGE = 1e-4
 BASE = "base"
+FIRST = 0.65
+"""Weight that the champion begins with, and returns to."""
 
 
 def logit(p: float) -> float:
@@ -115,7 +117,7 @@ class OnlineResidual:
 
 class FixedShare:
     """Weights of experts by fixed share (Herbster, Warmuth 1998): losses lower a weight, a share
-    of all goes back to where the weights began (half of them with ``first``, where one is named).
+    of all goes back to where the weights began (``FIRST`` of them with ``first``, where one is named).
 
     It never loses to the best sequence of experts by more than its regret; the weights are the learning curve. A
     loss is the log loss of a probability, or any loss scaled by ``scale``.
@@ -131,7 +133,7 @@ class FixedShare:
         count = len(self.names)
         self._w = np.full(count, 1.0 / count)
         if first is not None and count > 1:
-            self._w = np.array([0.5 if name == first else 0.5 / (count - 1) for name in self.names])
+            self._w = np.array([FIRST if name == first else (1 - FIRST) / (count - 1) for name in self.names])
         self._prior = self._w.copy()
 
     @property
@@ -144,6 +146,18 @@ class FixedShare:
         there = np.isfinite(predictions)
         total = self._w[there].sum()
         return float((self._w[there] * predictions[there]).sum() / total) if total > 0 else math.nan
+
+    def pool(self, chances: Floats) -> float:
+        """Chance at the weighted mean of the log odds; experts without a prediction (NaN) are left out.
+
+        Log loss is convex in the log odds, so that it never costs more than the experts do by their weights.
+        """
+        there = np.isfinite(chances)
+        total = self._w[there].sum()
+        if total <= 0:
+            return math.nan
+        p = np.clip(chances[there], EDGE, 1 - EDGE)
+        return sigmoid(float((self._w[there] * np.log(p / (1 - p))).sum() / total))
 
     def learn(self, losses: Mapping[str, float] | Floats) -> None:
         """Take in the losses of one matured label; an expert that said nothing (NaN) keeps the mixture's own loss."""

@@ -83,7 +83,7 @@ class OnlineLayer:
         said[: len(p)] = p
         said[-4] = self.corrected.predict(self._inputs(p))
         said[-3] = self.linear.predict(self._linear_inputs(x))
-        raw = self.mixture.mix(self._mixed(said[:-2]))
+        raw = self.mixture.pool(self._mixed(said[:-2]))
         slope, intercept = self._line
         said[-1] = now_s
         said[-2] = calibrated = float(recalibrate(np.array([raw]), slope, intercept)[0])

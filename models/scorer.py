@@ -24,7 +24,7 @@ from models.online import OnlineLayer
 from models.state import EntityState
 
 Floats = npt.NDArray[np.float64]
-FORMAT = 3
+FORMAT = 4
 REMEMBERED = 200_000
 """Concluded decisions that are remembered, so that an outcome told twice is known as such."""
 

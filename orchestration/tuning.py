@@ -1,4 +1,4 @@
-"""Search of LightGBM parameters (Optuna) and the signal catalogue, on the past of a source alone."""
+"""Search of LightGBM parameters (Optuna), on the past of a source alone."""
 
 from __future__ import annotations
 
@@ -65,18 +65,3 @@ def tune_source(lake: Lake, mapping: Mapping, home: Path, trials: int, train_unt
         "parameters": study.best_params,
         "file": str(path),
     }
-
-
-def signal_catalogue(lake: Lake, mapping: Mapping, train_until: date | None = None) -> dict[str, Any]:
-    """What each family of features is, how fresh it is, and what leaving it out costs on the test rows."""
-    from models.catalogue import catalogue
-
-    if not mapping.evaluation:
-        raise InputError(f"sources/{mapping.name}.yml declares no evaluation")
-    task = mapping.evaluation[0]
-    until = train_until or task.split.train_until
-    rows = decision_rows(lake, mapping, task)
-    families = catalogue(
-        rows, spec_of(mapping, task), task.task != "eta", None if until is None else end_of_day(until, mapping)
-    )
-    return {"source": mapping.name, "task": task.task, "name": task.name, "families": families}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain.errors import InputError, ModelError
 from models.availability import check_available, check_canaries, planted_canary
 from models.eta_evaluation import evaluate_eta
+from models.eta_online import EtaLayer
 from models.evaluation import evaluate_binary
 from models.metrics import ece, pr_auc, roc_auc
 from models.online import OnlineLayer
@@ -333,3 +334,31 @@ def test_a_model_of_another_format_is_refused_and_the_champion_before_serves(tmp
     with pytest.raises(ModelError):
         registry.load("failed", "s", versions[1])
     assert registry.champion("failed", "s")[0] == versions[0]
+
+
+def test_a_group_unlike_the_others_is_learned_of_before_its_labels_mature():
+    """One city is faster than the two that trained: its lower bounds are judged when they pass, not at maturity."""
+    rng = np.random.default_rng(3)
+    rows = eta_rows(2_400, seed=2)
+    day = pd.Timestamp("2026-01-05 07:00", tz="UTC")
+    rows["decision_time"] = day + pd.to_timedelta(np.sort(rng.integers(0, 6 * 3_600, len(rows))), unit="s")
+    rows["label"] = rows["label"] * np.where(rows["city"] == "c", 0.75, 1.0) * rng.lognormal(0, 0.25, len(rows))
+    rows["label_time"] = rows["decision_time"] + pd.to_timedelta(rows["label"], unit="s")
+    _, scored = evaluate_eta(rows, Spec(("distance_m",)), fold=rows["city"])
+    own = scored[scored["fold"] == "c"]
+
+    def covered(prefix):
+        return own["label"].between(own[f"{prefix}p10_s"], own[f"{prefix}p90_s"]).mean()
+
+    assert abs(covered("") - 0.8) < abs(covered("arm_without_learning_") - 0.8) - 0.02
+    assert abs(covered("") - 0.8) < 0.06
+
+
+def test_a_bound_moves_towards_its_share_and_keeps_its_bits():
+    layer, raw = EtaLayer([600.0]), np.array([100.0, 200.0, 500.0, 900.0, 1_200.0])
+    for number in range(400):
+        layer.judge(1, raw, below=number % 4 == 0)  # a quarter ends below the 10 % bound
+        layer.judge(3, raw, below=True)
+    moved, _ = layer.predict(raw)
+    assert moved[1] < 200.0 and moved[3] < 900.0
+    assert np.array_equal(EtaLayer.restored(layer.state()).predict(raw)[0], moved)

@@ -5,13 +5,13 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from tests.orchestration.test_model_doors import frames
 
 from models.registry import Registry
 from models.training import train
 from orchestration.entity_state import FEATURES, fresh_state, replayed, snapshot_days, state_at, with_state
 from orchestration.lake import Lake
 from orchestration.learning import INPUTS, predict_day, training_rows
+from tests.orchestration.test_model_doors import frames
 
 SHOWN = [*dict.fromkeys(name for names in FEATURES.values() for name in names)]
 

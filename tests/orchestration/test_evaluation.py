@@ -119,3 +119,29 @@ def test_a_leak_and_a_split_without_a_past_are_one_line(tmp_path, capfd):
     done = run(path, tmp_path / "one", tmp_path / "home", "--train-until", "2031-01-01")
     assert done.exit_code == 2
     assert "the data run from 2026-01-01" in json.loads(capfd.readouterr().out)["error"]
+
+
+@pytest.mark.slow
+def test_the_asset_shows_arms_bootstrap_cold_start_pictures_and_a_refused_leak(tmp_path, monkeypatch):
+    import dagster as dg
+
+    from orchestration.assets.learning import prediction_evaluation
+    from orchestration.ingestion import ingest, load_mapping
+    from orchestration.lake import Lake
+
+    path, _ = write(tmp_path / "one")
+    home = tmp_path / "home"
+    for name, value in (("HOME", home), ("SOURCE", path), ("CATALOG", "sqlite")):
+        monkeypatch.setenv(f"FIVEFOLD_{name}", str(value))
+    with Lake.open(home) as lake:
+        ingest(lake, load_mapping(str(path)), tmp_path / "one")
+    result = dg.materialize([prediction_evaluation], instance=dg.DagsterInstance.ephemeral())
+    told = result.asset_materializations_for_node("prediction_evaluation")[0].metadata
+    assert {"arms", "paired bootstrap", "cold start", "reliability", "loop curves", "roc_auc"} <= set(told)
+    bootstrap = told["paired bootstrap"].value
+    assert "live_history_weekly_refit" in bootstrap and "frozen_model_frozen_state" in bootstrap
+    assert "data:image/png" in told["reliability"].value
+    checks = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert checks["leaks_are_refused"].passed
+    assert "only after the decision" in checks["leaks_are_refused"].metadata["known_at"].value
+    assert checks["not_worse_than_frozen"].passed

@@ -213,3 +213,19 @@ def test_tuning_without_its_extra_says_what_to_install(tmp_path, call, monkeypat
     folder = small_source(tmp_path / "one")
     code, told = call("tune", str(folder / "small.yml"), "--data", str(folder), "--trials", "1")
     assert code == 2 and "fivefold[tuning]" in told["error"]
+
+
+def test_the_signal_catalogue_is_a_page_made_by_the_command(tmp_path, call, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    folder, page = small_source(tmp_path / "one"), tmp_path / "signals.md"
+    code, told = call("signals", str(folder / "small.yml"), "--data", str(folder), "--docs", str(page))
+    assert code == 0, told
+    assert {"without order", "without calendar", "without history of customer_id"} <= {
+        one["family"] for one in told["families"]
+    }
+    text = page.read_text()
+    assert "| family | small failed |" in text
+    order = next(line for line in text.splitlines() if line.startswith("| order |"))
+    assert float(order.split("|")[2]) > 5, "weight is what tells"
+    code, told = call("signals", "changshu", "scms", "--data", str(folder))
+    assert code == 2 and "one source" in told["error"]
