@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -81,10 +81,11 @@ def planted_canary(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
     name = "planted_after_the_fact"
     planted = rows.assign(**{name: rows["label"]})
     told: dict[str, str] = {}
-    for how, check in (
-        ("known_at", lambda: check_available(planted, [*names, name], {name: rows["label_time"]})),
-        ("tells_the_outcome", lambda: check_canaries(planted, [name])),
-    ):
+    checks: dict[str, Callable[[], None]] = {
+        "known_at": lambda: check_available(planted, [*names, name], {name: rows["label_time"]}),
+        "tells_the_outcome": lambda: check_canaries(planted, [name]),
+    }
+    for how, check in checks.items():
         try:
             check()
         except InputError as error:

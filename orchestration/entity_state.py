@@ -32,17 +32,23 @@ KNOWN_ON_THE_ROAD = ("fleet_id", "driver_id>fleet_id", "driver_id*zone_id>driver
 ENTITIES = (*KNOWN_BEFORE, *KNOWN_ON_THE_ROAD)
 OUTCOMES = ("failed", "late", "arrival_error_s", "service_s")
 HALF_LIVES_DAYS = (7.0, 30.0, 120.0)
+ON_THE_ROAD = ("fleet_id", "driver_id", "vehicle_id")
+ALL = "all"
+"""Name of the entity of everything."""
 COLUMNS = tuple(dict.fromkeys(name for one in ENTITIES for name in one.partition(">")[0].split("*")))
 READ = {
     "failed": ("count", "rate_7d", "rate_30d", "last"),
     "late": ("late_rate_7d", "late_rate_30d"),
     "eta": ("arrival_error_s_rate_7d", "arrival_error_s_rate_30d", "service_s_rate_30d"),
 }
-FEATURES = {
+FEATURES: dict[str, tuple[str, ...]] = {
     head: tuple(f"{one.partition('>')[0]}__{name}" for one in KNOWN_BEFORE for name in names)
     for head, names in READ.items()
 }
 """Features of the state by head; heads of an exception class read those of ``failed``."""
+
+
+READ_BY_HEADS = tuple(dict.fromkeys(name for names in FEATURES.values() for name in names))
 
 
 def fresh_state() -> EntityState:
@@ -76,35 +82,37 @@ def state_at(lake: Lake, source: str, moment: datetime) -> tuple[EntityState, da
         values[names.index(entity)].append([value, len(out)])
         out.append(numbers)
     state.from_arrays({"table": np.array(out), "values": values})
-    newest = lake.query(
-        "select max(as_of) as t from prediction.entity_states where source = ? and as_of <= ?", [source, moment]
-    )["t"].iloc[0]
-    return state, pd.Timestamp(newest).to_pydatetime()
-
-
-ALL = "all"
-"""Name of the entity of everything."""
+    # every snapshot has a row of everything
+    return state, pd.Timestamp(rows.loc[rows["entity"] == ALL, "as_of"].iloc[0]).to_pydatetime()
 
 
 def outcome_rows(lake: Lake, source: str, after: datetime | None, until: datetime) -> pd.DataFrame:
     """Outcomes of first attempts that became known after ``after`` and up to ``until``."""
+    features, outcomes = (_columns(lake, name) for name in ("feat_exception", "fct_outcomes"))
+    own = [f"f.{name}" for name in (*COLUMNS, "forecast_precipitation_mm") if name in features - set(ON_THE_ROAD)]
+    told = [name for name in ON_THE_ROAD if name in outcomes]
+    late = "case when o.late then 1.0 when not o.late then 0.0 end" if "late" in outcomes else "null"
+    seconds_of = {name: f"cast({f'o.{name}' if name in outcomes else 'null'} as double)" for name in OUTCOMES[2:]}
     rows = lake.query(
-        """
-        select f.* exclude (service_s), o.known_at as label_time, o.driver_id, o.vehicle_id, o.fleet_id,
-            case when o.outcome = 'failed' then 1.0 else 0.0 end as failed,
-            case when o.late then 1.0 when not o.late then 0.0 end as late,
-            cast(o.arrival_error_s as double) as arrival_error_s, cast(o.service_s as double) as service_s
-        from marts.feat_exception f join (
+        f"""
+        select f.order_id, f.as_of, {", ".join([*own, *(f"o.{name}" for name in told)])},
             -- an outcome that claims to be known before its own decision counts after it
-            select o.*, greatest(o.label_time, g.as_of + interval 1 microsecond) as known_at
-            from marts.fct_outcomes o join marts.feat_exception g using (source, order_id)
-        ) o using (source, order_id)
-        where f.source = ? and o.attempt = 1 and o.known_at > ? and o.known_at <= ?
+            greatest(o.label_time, f.as_of + interval 1 microsecond) as label_time,
+            case when o.outcome = 'failed' then 1.0 else 0.0 end as failed, cast({late} as double) as late,
+            {", ".join(f"{text} as {name}" for name, text in seconds_of.items())}
+        from marts.feat_exception f join marts.fct_outcomes o using (source, order_id)
+        where f.source = ? and o.attempt = 1
+            and greatest(o.label_time, f.as_of + interval 1 microsecond) > ?
+            and greatest(o.label_time, f.as_of + interval 1 microsecond) <= ?
         order by f.as_of, f.order_id
         """,
         [source, after or datetime(1970, 1, 1).astimezone(), until],
     )
     return _prepared(rows)
+
+
+def _columns(lake: Lake, mart: str) -> set[str]:
+    return set(lake.query(f"describe marts.{mart}")["column_name"])
 
 
 def _prepared(rows: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +121,7 @@ def _prepared(rows: pd.DataFrame) -> pd.DataFrame:
     wet = pd.Series(np.where(rain.astype(float) >= WET_MM, "wet", "dry"), index=rows.index, dtype=object)
     missing = {name: None for name in COLUMNS if name not in rows.columns and name != "wet"}
     rows = rows.assign(**missing, wet=wet.where(rain.notna(), None))
-    hours = pd.to_numeric(rows["window_start_hour"], errors="coerce")
+    hours = pd.to_numeric(rows["window_start_hour"], errors="coerce").to_numpy(float, na_value=np.nan)
     return rows.assign(window_start_hour=[None if pd.isna(one) else str(int(one)) for one in hours])
 
 
@@ -241,5 +249,4 @@ def _keys(lake: Lake, source: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _joined(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    wanted = list(dict.fromkeys(name for names in FEATURES.values() for name in names))
-    return pd.concat([rows, features[wanted].set_axis(rows.index)], axis=1)
+    return pd.concat([rows, features[list(READ_BY_HEADS)].set_axis(rows.index)], axis=1)

@@ -14,7 +14,7 @@ import pandas as pd
 from domain import tables
 from domain.codes import ExceptionClass
 from domain.errors import InputError, LakeError, ModelError
-from orchestration.entity_state import FEATURES, replayed, with_state
+from orchestration.entity_state import FEATURES, READ_BY_HEADS, replayed, with_state
 from orchestration.lake import Lake
 
 CATEGORIES: tuple[str, ...] = ()
@@ -230,6 +230,7 @@ def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) ->
     from models.registry import Registry
 
     registry, snapshot, frames = Registry(home / "models"), lake.snapshot_id(), []
+    state: pd.DataFrame | None = None  # the marts are of the same stops, as of the same moments
     for task, mart in MARTS.items():
         champion = registry.champion(task, source)
         if champion is None:
@@ -241,7 +242,9 @@ def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) ->
         )
         if rows.empty:
             continue
-        rows = with_state(lake, source, rows)
+        if state is None or not set(rows["order_id"]) <= set(state["order_id"]):
+            state = with_state(lake, source, rows)[["order_id", *READ_BY_HEADS]]
+        rows = rows.merge(state, on="order_id", how="left")
         frame = rows[["source", "order_id", "service_date", "as_of"]].join(model.predict(rows))
         told = [json.dumps([[name, round(share, 4)] for name, share in one]) for one in model.factors(rows)]
         frames.append(frame.assign(task=task, model_version=version, factors=told, lake_snapshot=snapshot))
