@@ -136,6 +136,8 @@ class _Fold:
         self.ended: dict[str, float] = {}
         self.gone: set[str] = set()
         self.skipped: set[str] = set()
+        self.left: set[str] = set()  # the vehicle has been there and was seen further on; the outcome is not told yet
+        self.reached_s = -np.inf
         self.free_s, self.planned_free_s = route.start_s, route.start_s
         self.drives: list[tuple[float, float]] = []
         self.doors: list[tuple[float, float]] = []
@@ -191,15 +193,21 @@ class _Fold:
         return DEPARTURE
 
     def _arrive(self, stop: PlannedStop, at: float) -> str:
+        if at < self.reached_s:  # told late, of a stop that lies behind
+            self.arrived[stop.order_id] = at
+            self.left.add(stop.order_id)
+            self.skipped.discard(stop.order_id)
+            return ARRIVAL
         if self.started_s is None:  # the departure was not told
             self._depart(at - stop.drive_s)
-        at = max(at, self.free_s)
+        self.reached_s = at = max(at, self.free_s)
+        self.left |= {name for name in self.arrived if name not in self.ended}
         self.arrived[stop.order_id] = at
         passed = []
         for one in self.stops:
             if one.order_id == stop.order_id:
                 break
-            if one.order_id not in self.ended and one.order_id not in self.gone:
+            if not self._over(one.order_id):
                 passed.append(one.order_id)
         fresh = set(passed) - self.skipped
         self.skipped = (self.skipped | set(passed)) - {stop.order_id}
@@ -207,10 +215,19 @@ class _Fold:
             self.drives.append((stop.drive_s, max(at - self.free_s, 1.0)))
         return SKIP if fresh else ARRIVAL
 
+    def _over(self, name: str) -> bool:
+        return name in self.ended or name in self.gone or name in self.left
+
     def _conclude(self, stop: PlannedStop, at: float) -> str:
         name = stop.order_id
         seen = name in self.arrived
-        told = ARRIVAL if seen else self._arrive(stop, max(self.free_s, at - stop.service_s))
+        told = ARRIVAL
+        if not seen:  # its arrival was not told
+            behind = at < self.reached_s
+            told = self._arrive(stop, at if behind else max(self.free_s, self.reached_s, at - stop.service_s))
+        if name in self.left:
+            self.ended[name] = at
+            return COMPLETION
         begun = self.begun.get(name, max(self.arrived[name], stop.earliest_s))
         at = max(at, self.arrived[name])
         if seen and at > begun:
@@ -222,7 +239,7 @@ class _Fold:
 
     def ahead(self) -> list[PlannedStop]:
         """Open stops in the order they will be served: the one at whose door the vehicle is, the rest, skipped ones."""
-        still = [one for one in self.stops if one.order_id not in self.ended and one.order_id not in self.gone]
+        still = [one for one in self.stops if not self._over(one.order_id)]
         here = [one for one in still if one.order_id in self.arrived]
         passed = [one for one in still if one.order_id in self.skipped and one.order_id not in self.arrived]
         rest = [one for one in still if one.order_id not in self.arrived and one.order_id not in self.skipped]

@@ -145,3 +145,18 @@ def test_nothing_is_due_before_the_plan_and_after_the_last_stop():
     assert rescore(route(), [], EVENING - 1) == []
     rows = rescore(route(), drive(STOPS), FAR)
     assert max(one.as_of_s for one in rows) < LEG * STOPS + DOOR * STOPS + 60
+
+
+def test_a_scan_that_comes_hours_late_moves_nobody_back():
+    """The outcome of a stop is told long after the vehicle went on: the route is where it is."""
+    on_time = drive(5)
+    events = [
+        replace(one, seen_s=9_000.0) if one.order_id == "o1" and one.kind == "delivered" else one for one in on_time
+    ]
+    hidden = [replace(one, seen_s=9_000.0) if one.order_id == "o1" else one for one in on_time]
+    whole = newest(rescore(route(), on_time, 4_600.0), "o7").arrival_s[2]
+    for late in (events, hidden):
+        rows = rescore(route(), late, 9_500.0)
+        assert abs(newest(rows, "o7", 4_600.0).arrival_s[2] - whole) < 300, "not a stop or two"
+        again = [one for one in rows if one.order_id == "o1" and one.as_of_s >= 9_000.0]
+        assert not again, "what is over is not scored again"
