@@ -225,6 +225,36 @@ def test_an_unknown_fleet_is_named(city):
     assert "there is no such fleet" in str(rule)
 
 
+TARIFFS = """
+  tariff_rules:
+    input: prices
+    columns:
+      contract_id: contract
+      rule_id: rule
+      fleet_id: "'own'"
+      component: rule
+      amount_minor: {value: price, unit: major}
+      currency: "'EUR'"
+      valid_from: begins
+      valid_to: ends
+      event_time: "date '2026-01-01'"
+"""
+
+
+def test_a_negative_price_and_a_contract_that_ends_before_it_begins_are_kept_aside_by_name(city):
+    mapping = MAPPING.replace("inputs:\n", "inputs:\n  prices: {path: prices.csv}\n")
+    city.mapping.write_text(mapping.replace("tables:\n", "tables:" + TARIFFS, 1))
+    rows = ["c,per_km,0.50,2026-01-01,", "c,per_stop,-1.20,2026-01-01,", "c,per_hour,20.00,2026-02-01,2026-01-01"]
+    city.write("prices.csv", "\n".join(["contract,rule,price,begins,ends", *rows]) + "\n")
+    city.visits(GOOD)
+    report = city.load()
+    assert (report.tables["tariff_rules"].rows_landed, report.tables["tariff_rules"].rows_quarantined) == (1, 2)
+    told = {one.rule: one for one in report.broken if one.table == "tariff_rules"}
+    assert set(told) == {"amount_minor_in_range", "valid_from_before_valid_to"}
+    assert (told["amount_minor_in_range"].file, told["amount_minor_in_range"].row) == ("prices.csv", 2)
+    assert "at least 0" in str(told["amount_minor_in_range"])
+
+
 def test_a_key_with_different_content_is_kept_aside_whole_and_an_equal_row_is_known(city):
     city.visits(GOOD, bad(), bad(kg="9"), GOOD)
     counts = city.load().tables["orders"]
