@@ -209,7 +209,7 @@ def _track(task: str, source: str, version: str, metrics: dict[str, Any]) -> Non
     """The same values in MLflow, where the setting ``FIVEFOLD_MLFLOW`` names a tracking server or folder.
 
     Raises:
-        InputError: the setting is there, the extra ``tracking`` is not.
+        InputError: the setting is there and the extra ``tracking`` is not, or the server does not take it.
     """
     uri = os.environ.get("FIVEFOLD_MLFLOW")
     if not uri:
@@ -218,11 +218,17 @@ def _track(task: str, source: str, version: str, metrics: dict[str, Any]) -> Non
         import mlflow
     except ImportError as error:
         raise InputError("FIVEFOLD_MLFLOW is set: install the extra, `pip install fivefold[tracking]`") from error
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(f"fivefold/{source}/{task}")
-    with mlflow.start_run(run_name=version):
-        mlflow.set_tags({"source": source, "task": task, "model_version": version})
-        mlflow.log_metrics({name: float(value) for name, value in metrics.items() if value is not None})
+    if "://" not in uri:  # a folder: MLflow keeps that store in maintenance and asks for consent
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    try:
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment(f"fivefold/{source}/{task}")
+        with mlflow.start_run(run_name=version):
+            mlflow.set_tags({"source": source, "task": task, "model_version": version})
+            mlflow.log_metrics({name: float(value) for name, value in metrics.items() if value is not None})
+    except mlflow.exceptions.MlflowException as error:
+        told = str(error).splitlines()[0]
+        raise InputError(f"FIVEFOLD_MLFLOW={uri}: {told}; {version} of {task} is registered, not tracked") from error
 
 
 def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) -> pd.DataFrame:

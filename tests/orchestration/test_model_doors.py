@@ -90,21 +90,29 @@ def test_a_champion_a_refused_batch_and_the_way_back(tmp_path, call, monkeypatch
     assert code != 0 and "there is no model" in told["error"]
 
 
-def test_the_same_values_go_to_mlflow(tmp_path, monkeypatch):
+@pytest.mark.parametrize("store", ["folder", "database"])
+def test_the_same_values_go_to_mlflow(tmp_path, call, monkeypatch, store):
     mlflow = pytest.importorskip("mlflow", reason="needs the extra `tracking`")
-    from orchestration.learning import _track
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "")
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
+    place = str(tmp_path / "runs") if store == "folder" else f"sqlite:///{tmp_path / 'runs.db'}"
+    monkeypatch.setenv("FIVEFOLD_MLFLOW", place)
+    build(tmp_path)
+    told = call("train", "made", "--task", "failed")[1]["tasks"]["failed"]
+    (run,) = mlflow.search_runs(experiment_names=["fivefold/made/failed"], output_format="list")
+    assert run.data.metrics == pytest.approx({k: v for k, v in told["metrics"].items() if v is not None})
+    assert run.data.tags["model_version"] == told["version"]
 
-    where = f"sqlite:///{tmp_path / 'runs.db'}"
-    monkeypatch.setenv("FIVEFOLD_MLFLOW", where)
-    try:
-        _track("failed", "made", "2026-01-01-abc", {"roc_auc": 0.7, "pr_auc": None})
-    except Exception as error:  # the skinny package has no database store
-        if "sqlalchemy" not in str(error).lower():
-            raise
-        monkeypatch.setenv("FIVEFOLD_MLFLOW", str(tmp_path / "runs"))
-        _track("failed", "made", "2026-01-01-abc", {"roc_auc": 0.7, "pr_auc": None})
-    runs = mlflow.search_runs(experiment_names=["fivefold/made/failed"], output_format="list")
-    assert runs[0].data.metrics == {"roc_auc": 0.7} and runs[0].data.tags["model_version"] == "2026-01-01-abc"
+
+def test_a_tracking_server_that_does_not_take_it_is_one_line(tmp_path, call, monkeypatch):
+    pytest.importorskip("mlflow", reason="needs the extra `tracking`")
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    monkeypatch.setenv("FIVEFOLD_MLFLOW", "nonsense://nowhere")
+    build(tmp_path)
+    code, told = call("train", "made", "--task", "failed")
+    assert code == 2 and "FIVEFOLD_MLFLOW=nonsense://nowhere" in told["error"]
+    assert "is registered" in told["error"]
 
 
 def test_tuning_and_the_signal_catalogue_look_at_the_past_alone():
