@@ -17,6 +17,7 @@ import numpy as np
 from solvers.clock import arrival_s, mean_duration_s
 from solvers.formats.instance import FormatError, Instance
 from solvers.formats.reading import read_text
+from solvers.formats.vrplib import MOST_VEHICLES
 from solvers.plan import Plan
 from solvers.problem import (
     LARGEST,
@@ -33,6 +34,8 @@ from solvers.problem import (
 
 HOUR_S = 3_600
 FINEST_STEP_S = 30
+MOST_CELLS = 100_000_000
+LARGEST_HORIZON_S = 14 * 24 * HOUR_S
 
 
 def parse(path: Path, content: dict[str, Any]) -> Instance:
@@ -53,7 +56,16 @@ def parse(path: Path, content: dict[str, Any]) -> Instance:
     depot, count, capacity = field("depot", int), field("num_vehicles", int), field("vehicle_capacity", (int, float))
     if not size == len(services) == len(windows) or not 0 <= depot < size:
         raise FormatError(f"{path}: demands, service_times and time_windows must be of one length and hold the depot")
-    horizon = field("horizon", list)
+    _numbers(path, "demands", demands)
+    _numbers(path, "service_times", services)
+    for at, window in enumerate(windows):
+        if _pair(path, f"time_windows[{at}]", window)[0] > window[1]:
+            raise FormatError(f"{path}: time_windows[{at}]: ends before it starts")
+    if not 0 <= capacity <= LARGEST or not 0 <= count <= MOST_VEHICLES:
+        raise FormatError(f"{path}: vehicle_capacity and num_vehicles must be from 0, the latter to {MOST_VEHICLES}")
+    horizon = _pair(path, "horizon", field("horizon", list))
+    if not 1 <= horizon[1] <= LARGEST_HORIZON_S:
+        raise FormatError(f"{path}: horizon: must end between 1 and {LARGEST_HORIZON_S} seconds")
     starts, table = _steps(path, field("td", dict), size, float(horizon[1]))
     duration = mean_duration_s(starts, table, int(horizon[1]))
     must = min(LARGEST // 8, 8 * int(duration.max()) + 4 * HOUR_S)
@@ -81,7 +93,7 @@ def parse(path: Path, content: dict[str, Any]) -> Instance:
             Load(int(capacity), LARGEST, LARGEST),
             tariff=Tariff(per_hour_minor=HOUR_S),
         )
-        for n in range(count)
+        for n in range(min(count, len(orders)))  # no plan uses more
     )
     travel = Travel(duration, duration, starts, table)
     problem = PlanningProblem((Depot(str(depot), depot),), orders, fleet, travel, currency="")
@@ -93,6 +105,20 @@ def parse(path: Path, content: dict[str, Any]) -> Instance:
         suffix=".json",
         extra={"type": "TDVRPTW"},
     )
+
+
+def _numbers(path: Path, name: str, values: list[Any]) -> None:
+    """Refuse what is no number from 0 to ``LARGEST``."""
+    for at, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
+            raise FormatError(f"{path}: {name}[{at}]: must be a number from 0, is {str(value)[:40]!r}")
+
+
+def _pair(path: Path, name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise FormatError(f"{path}: {name}: must be a start and an end")
+    _numbers(path, name, value)
+    return value
 
 
 def _steps(path: Path, td: dict[str, Any], size: int, horizon: float) -> tuple[tuple[int, ...], IntegerMatrix]:
@@ -112,8 +138,18 @@ def _steps(path: Path, td: dict[str, Any], size: int, horizon: float) -> tuple[t
         arcs = {
             (int(a), int(b)): (np.array(xs, float), np.array(ys, float)) for a, b, xs, ys in json.loads(text)["arcs"]
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise FormatError(f"{sidecar}: arcs must be lists of from, to, times, arrivals ({error})") from error
+    for (a, b), (xs, ys) in arcs.items():
+        where = f"{sidecar}: arc {a}, {b}"
+        if not (0 <= a < size and 0 <= b < size):
+            raise FormatError(f"{where}: there are only {size} places")
+        if xs.ndim != 1 or xs.shape != ys.shape or not len(xs):
+            raise FormatError(f"{where}: times and arrivals are not of one length")
+        if not (np.isfinite(xs).all() and np.isfinite(ys).all()) or max(abs(xs).max(), abs(ys).max()) > LARGEST:
+            raise FormatError(f"{where}: holds something that is no time")
+        if (np.diff(xs) < 0).any() or (ys < xs).any():
+            raise FormatError(f"{where}: times must rise, and nobody arrives before leaving")
     jumps = {int(horizon)}
     for xs, _ in arcs.values():
         jumps |= set(xs[1:][np.diff(xs) == 0].astype(int).tolist())
@@ -121,11 +157,11 @@ def _steps(path: Path, td: dict[str, Any], size: int, horizon: float) -> tuple[t
     if step < FINEST_STEP_S:
         raise FormatError(f"{sidecar}: travel times are not stepwise (the steps would be {step} s long)")
     count = round(horizon / step)
+    if count * size * size > MOST_CELLS:
+        raise FormatError(f"{sidecar}: {count} steps between {size} places are more than can be held")
     starts = np.arange(count) * step
     found = np.zeros((count, size, size), dtype=np.int64)
     for (a, b), (xs, ys) in arcs.items():
-        if len(xs) != len(ys) or not len(xs):
-            raise FormatError(f"{sidecar}: arc {a}, {b}: times and arrivals are not of one length")
         found[:, a, b] = np.rint(_right_limit(xs, ys, starts) - starts)
     starts_s = (0, *(moment for start in starts[1:].tolist() for moment in (start, start + 1)))
     table = np.zeros((2 * count - 1, size, size), dtype=np.int64)

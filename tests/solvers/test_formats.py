@@ -371,19 +371,42 @@ def test_a_mutilated_file_is_read_or_refused_with_words(data):
     read_or_refused(("\n" if "\n" in text else ",").join(lines))
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_any_value_of_a_json_file_may_be_of_the_wrong_kind(data):
-    content = json.loads(json.dumps(VROOM))
+def with_a_wrong_value(content, data):
+    """``content`` with one value somewhere in it replaced by one of another kind or size."""
+    content = json.loads(json.dumps(content))
     here, key = content, None
     while key is None or (isinstance(here[key], dict | list) and here[key] and data.draw(st.booleans())):
         here = content if key is None else here[key]
         key = data.draw(st.sampled_from(list(here) if isinstance(here, dict) else list(range(len(here)))))
     here[key] = data.draw(st.sampled_from([None, -1, 1.5, True, "x", [], {}, [[]], [None], 10**30, 1e308]))
-    instance = read_or_refused(json.dumps(content))
+    return content
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_value_of_a_json_file_may_be_of_the_wrong_kind(data):
+    instance = read_or_refused(json.dumps(with_a_wrong_value(VROOM, data)))
     if instance is not None and len(instance.problem.vehicles) < 9:
         found = plan(instance.problem, SolveSettings(iterations=1, workers=1), initial=instance.initial)
         assert instance.text(found)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_any_value_of_a_time_dependent_file_may_be_of_the_wrong_kind(data):
+    with tempfile.TemporaryDirectory() as folder:
+        path, content = mamut(Path(folder), np.random.default_rng(1))
+        sidecar = path.parent / content["td"]["atf_path"]
+        if data.draw(st.booleans()):
+            arcs = with_a_wrong_value(json.loads(gzip.decompress(sidecar.read_bytes())), data)
+            sidecar.write_bytes(gzip.compress(json.dumps(arcs).encode()))
+        else:
+            content = with_a_wrong_value(content, data)
+        path.write_text(json.dumps(content))
+        try:
+            read(path)
+        except FivefoldError as error:
+            assert str(error)
 
 
 def test_a_customer_whose_number_is_misspelt_is_not_lost(tmp_path):
