@@ -47,10 +47,14 @@ class RouteReasons:
 
 
 def explain_routes(problem: PlanningProblem, plan: Plan) -> tuple[RouteReasons, ...]:
-    """Types, instances and binding limits of every route of ``plan``."""
+    """Types, instances and binding limits of every route of ``plan``; one of unknown vehicle or orders has none."""
     vehicles = {vehicle.vehicle_id: vehicle for vehicle in problem.vehicles}
     orders = {order.order_id: order for order in problem.orders}
-    return tuple(_reasons(problem, plan, route, vehicles[route.vehicle_id], orders) for route in plan.routes)
+    return tuple(
+        _reasons(problem, plan, route, vehicles[route.vehicle_id], orders)
+        for route in plan.routes
+        if route.vehicle_id in vehicles and all(visit.order_id in orders for visit in route.visits)
+    )
 
 
 def _reasons(

@@ -81,7 +81,11 @@ def plan_from(content: Any) -> Plan:
     if not isinstance(content, dict):
         raise FormatError("plan: must be an object")
     left_out = {"format", "version", "cost_minor", "$schema"}
-    return codec.from_json(Plan, {key: value for key, value in content.items() if key not in left_out}, "plan")
+    found = codec.from_json(Plan, {key: value for key, value in content.items() if key not in left_out}, "plan")
+    stated = content.get("cost_minor", found.cost_minor)
+    if isinstance(stated, bool) or stated != found.cost_minor:
+        raise FormatError(f"plan.cost_minor: is {str(stated)[:40]!r}, its parts add up to {found.cost_minor}")
+    return found
 
 
 def _write(instance: Instance, plan: Plan) -> str:

@@ -170,6 +170,14 @@ def test_the_command_proves_prices_and_explains(tmp_path, capfd):
     files = [str(tmp_path / "plan.json"), str(tmp_path / "problem.json")]
     run = CliRunner().invoke(main, ["verify", *files, "--json"])
     assert run.exit_code == 1 and not json.loads(capfd.readouterr().out)["valid"]
+    (tmp_path / "plan.json").write_text(json.dumps(plan_json(plan) | {"cost_minor": plan.cost_minor + 1}))
+    run = CliRunner().invoke(main, ["verify", *files])
+    assert run.exit_code == 2 and "cost_minor" in run.stderr
+    route = plan.routes[0]
+    strange = replace(plan, routes=(replace(route, visits=(replace(route.visits[0], order_id="nobody"),)),))
+    (tmp_path / "plan.json").write_text(json.dumps(plan_json(strange)))
+    run = CliRunner().invoke(main, ["verify", *files, "--explain"])
+    assert run.exit_code == 1 and "nobody" in run.stdout
     (tmp_path / "plan.json").write_text('{"routes": [{"vehicle_id": "v9", "orders": ["o1"]}]}')
     run = CliRunner().invoke(main, ["verify", str(tmp_path / "plan.json"), str(tmp_path / "problem.json")])
     assert run.exit_code == 2 and "v9" in run.stderr
