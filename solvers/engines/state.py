@@ -17,6 +17,8 @@ from solvers.schedule import Stops
 
 NEIGHBOURS = 24
 """Places next to how many near stops are tried first; all of them only where none of those is feasible."""
+CHARGERS, CHARGED_PLACES = 3, 12
+"""Charging stops and places of an order that are tried together."""
 CANDIDATES = 12
 """How many feasible places of the shortest detours are priced exactly."""
 HARD = 10**12
@@ -65,6 +67,7 @@ class State:
         for order in self.problem.orders:
             if order.group:
                 self._groups.setdefault(order.group, []).append(order)
+        self._chargers = [one for one in self.problem.orders if one.attributes.get("charge_w") and not one.pickup_of]
         heads = [lock for lock in self.problem.locks if lock.level != "vehicle"]
         self._locked = {lock.vehicle_id: lock for lock in heads}
         self.pinned = frozenset(one for lock in heads for one in lock.orders)
@@ -322,6 +325,40 @@ class State:
         best = self._best_among(order, near)
         if best is None and near is not None:
             best = self._best_among(order, None)
+        if best is None and self._chargers and order.order_id not in self.evaluator.pairs:
+            best = self._with_charger(order)
+        return best
+
+    def _with_charger(self, order: Order) -> Placement | None:
+        """The cheapest route found that takes ``order`` and charges on its way: where range alone keeps it out.
+
+        Tried are the shortest detours, with the open charging stops nearest to the order at every place of the route.
+        """
+        row = self.problem.travel.duration_s[order.location]
+        open_ones = [one for one in self._chargers if one.order_id in self.open and one.order_id != order.order_id]
+        open_ones.sort(key=lambda one: (int(row[one.location]), one.order_id))
+        best: Placement | None = None
+        for _, tour, position, reload in sorted(self._candidates(order, None), key=lambda one: one[0])[:CHARGED_PLACES]:
+            if reload:
+                continue
+            stops = self._with(order, tour, position, 0)[0]
+            for charger in open_ones[:CHARGERS]:
+                if self.evaluator.pair_price(tour.vehicle, charger) is None:
+                    continue
+                for at in range(self._first_free(tour), len(stops) + 1):
+                    charged = [*stops[:at], charger, *stops[at:]]
+                    found = self.evaluator.evaluate(tour.vehicle, charged)
+                    if found is None:
+                        continue
+                    delta = found.cost - tour.cost - charger.penalty_minor
+                    if self.evaluator.rules.plan:
+                        hard, priced = self._plan_price(
+                            {tour.vehicle.vehicle_id: self.evaluator.summary(tour.vehicle, charged, found.timing)}
+                        )
+                        before = self._plan_price({})
+                        delta += (hard - before[0]) * HARD + priced - before[1]
+                    if best is None or delta < best.delta:
+                        best = Placement(delta, tour, charged, found)
         return best
 
     def _best_among(self, order: Order, near: set[str] | None) -> Placement | None:

@@ -12,6 +12,7 @@ from domain.errors import PlanningError
 from solvers import Depot, Load, Order, Plan, PlanningProblem, Tariff, Travel, Vehicle, Window, verify
 from solvers.engines import insertion
 from solvers.planner import SolveSettings, assemble, plan
+from solvers.problem import Rule
 
 
 def travel_between(points):
@@ -197,3 +198,24 @@ def test_pyvrp_and_mending_serve_a_mixed_day_within_the_limit():
     assert result.unserved == ()
     assert result.engine == "pyvrp"
     assert result.solver_s < 8 + 2 + 0.1 * max(0.0, os.getloadavg()[0] - 2)
+
+
+@pytest.mark.parametrize("far", [1, 2])
+def test_an_order_beyond_the_range_is_served_by_way_of_a_charger(far):
+    """30 km of range, an order 20 km away: with a charger on the way it is served, with one too far away it is not."""
+    at = np.array([0, 20_000, 10_000, 500_000])
+    metres = np.abs(at[:, None] - at[None, :])
+    orders = [
+        Order("o", 1, penalty_minor=50_000, load=Load(1)),
+        *(Order(f"c{n}", 2 if n else 3, service_s=3_600, attributes={"charge_w": 20_000}) for n in range(far)),
+    ]
+    van = Vehicle(
+        "v", "f", "d", 0, 40_000, Load(9, 9, 9), tariff=Tariff(per_km_minor=10),
+        attributes={"battery_wh": 6_000, "wh_per_km": 200},
+    )  # fmt: skip
+    rule = Rule("range", "energy_range")
+    problem = PlanningProblem((Depot("d", 0),), tuple(orders), (van,), Travel(metres, metres // 10), rules=(rule,))
+    found = plan(problem, SolveSettings(iterations=20, workers=1))
+    assert verify(problem, found) == []
+    served = [visit.order_id for route in found.routes for visit in route.visits]
+    assert set(served) == (set() if far == 1 else {"o", "c1"})
