@@ -47,6 +47,8 @@ PATIENCE_S = 0.4
 """How long after its deadline an answer is waited for before its process is killed."""
 FACTORS = (5.0, 20.0)
 """First prices of lateness and overload, in turns (``ils.first_penalties``)."""
+FIRST_OVERTIME = 1.5
+"""How long first plans are waited for once there is one, in their seconds."""
 RESCUE_S = 0.4
 """Seconds of the compiled engine where PyVRP found nothing."""
 COLD_SHARE = 0.5
@@ -148,8 +150,13 @@ class _Core:
 
     # --- whole problems
 
-    def whole(self, tasks: list[Task]) -> Sequences | None:
-        """Run one task a worker; the answer that leaves the fewest required orders out, then the cheapest."""
+    def whole(self, tasks: list[Task], overtime: float = float("inf")) -> Sequences | None:
+        """Run one task a worker; the answer that leaves the fewest required orders out, then the cheapest.
+
+        Once an answer leaves nothing required out, others are waited for no longer than ``overtime`` times their
+        seconds (PyVRP's first descent on a large problem cannot be told to stop).
+        """
+        begun, longest = time.monotonic(), max(task.seconds for task in tasks)
         for worker, task in zip(self.team, tasks, strict=False):
             worker.give(task)
             if task.engine == "compiled" and task.iterations is None and not task.cpu:
@@ -169,6 +176,11 @@ class _Core:
                     best is None or (answer.left, answer.cost) < (best.left, best.cost)
                 ):
                     best = answer
+            late = not self.cpu and time.monotonic() - begun > overtime * longest
+            if late and best is not None and best.left == 0:
+                for worker in self.team:
+                    if worker.task is not None:
+                        worker.restart()
         return None if best is None else best.sequences
 
     def _answering(self, patience: float = 0.25) -> list[Worker]:
@@ -308,11 +320,11 @@ class _Core:
             for n in range(len(self.team))
         ]
         large = len(self.problem.orders) > LARGE
-        if self.startable and (large or self.seconds < SHORT_S):
+        if self.startable:
             # insertion serves whatever can be served, however little time there is
-            one = Task(0.5 if large else seconds, seed, cpu=self.cpu, engine="compiled")
-            tasks = [one, *([] if large else tasks[:-1])]
-        best = self.whole(tasks)
+            insertion = Task(0.5 if large else seconds, seed, cpu=self.cpu, engine="compiled")
+            tasks = [insertion, *([] if large else tasks[1:])]
+        best = self.whole(tasks, overtime=FIRST_OVERTIME)
         if best is None and self.startable and not large and self.seconds >= SHORT_S:
             best = self._rescued(seed)
         if best is None and self.startable:
