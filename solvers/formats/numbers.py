@@ -24,7 +24,9 @@ class Convention:
     integers: Callable[[Any], Integers]
 
 
-def _scaled(factor: int, rounding: Callable[[Any], Any]) -> Callable[[Any], Integers]:
+def scaled(factor: int, rounding: Callable[[Any], Any]) -> Callable[[Any], Integers]:
+    """What makes numbers whole after they were multiplied by ``factor``."""
+
     def integers(values: Any) -> Integers:
         with np.errstate(over="ignore"):
             scaled = np.asarray(values, dtype=np.float64) * factor
@@ -34,11 +36,11 @@ def _scaled(factor: int, rounding: Callable[[Any], Any]) -> Callable[[Any], Inte
 
 
 CONVENTIONS = {
-    "dimacs": Convention(10, _scaled(10, np.trunc)),
-    "exact": Convention(1_000, _scaled(1_000, np.round)),
-    "round": Convention(1, _scaled(1, np.round)),
-    "trunc": Convention(1, _scaled(1, np.trunc)),
-    "ceil": Convention(10_000, _scaled(10_000, np.ceil)),
+    "dimacs": Convention(10, scaled(10, np.trunc)),
+    "exact": Convention(1_000, scaled(1_000, np.round)),
+    "round": Convention(1, scaled(1, np.round)),
+    "trunc": Convention(1, scaled(1, np.trunc)),
+    "ceil": Convention(10_000, scaled(10_000, np.ceil)),
 }
 """``dimacs``: truncated to one decimal (Solomon, Homberger, PyVRP's VRPTW sets); ``exact``: rounded to three (MDVRPTW,
 HFVRP, SDVRPTW); ``round``, ``trunc``: whole (CVRPLIB); ``ceil``: up to four decimals, so that what is feasible here is

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from solvers.engines import RELOAD
 from solvers.formats.instance import FormatError, Instance, cost_text
-from solvers.formats.numbers import CONVENTIONS, Convention, euclidean
+from solvers.formats.numbers import CONVENTIONS, Convention, euclidean, scaled
+from solvers.formats.triangles import full_matrix
 from solvers.plan import Plan
 from solvers.problem import (
     DELIVERY,
@@ -34,6 +35,8 @@ from solvers.problem import (
 IN_TENTHS = {"VRPTW", "PCVRPTW", "MTVRPTWR"}
 IN_THOUSANDTHS = {"MDVRPTW", "SDVRPTW", "HFVRP"}
 MOST_VEHICLES = 100_000
+WHOLE = {"FLOOR_2D": CONVENTIONS["trunc"], "CEIL_2D": Convention(1, scaled(1, np.ceil))}
+"""Distances that the file itself says how to make whole."""
 ENDLESS = LARGEST // 4
 """Latest time where the file gives no windows."""
 
@@ -46,6 +49,7 @@ def parse(path: Path, text: str, convention: str = "auto") -> Instance:
     """
     from vrplib.parse import parse_vrplib
 
+    text = full_matrix(path, text)
     try:
         raw: dict[str, Any] = parse_vrplib(text, compute_edge_weights=False)
     except Exception as error:  # the library raises whatever its parsing steps raise
@@ -184,10 +188,6 @@ class _Fields:
         raw = self.raw
         if "edge_weight" in raw:
             weights = raw["edge_weight"]
-            if str(raw.get("edge_weight_format", "")).upper() not in {"", "FULL_MATRIX"}:
-                from vrplib.parse.parse_distances import parse_distances
-
-                weights = parse_distances(weights, raw["edge_weight_type"], raw["edge_weight_format"])
             try:
                 given = np.asarray(weights, dtype=np.float64)
             except ValueError as error:
@@ -200,10 +200,13 @@ class _Fields:
         elif "node_coord" in raw:
             places = self._over("node_coord", self.size, 0, columns=2)
             weight_type = str(raw.get("edge_weight_type", "EUC_2D")).upper()
-            if weight_type not in {"EUC_2D", "FLOOR_2D", "EXACT_2D"}:
+            if weight_type not in {"EUC_2D", "FLOOR_2D", "CEIL_2D", "EXACT_2D"}:
                 raise self._error(f"EDGE_WEIGHT_TYPE: {weight_type[:40]!r} is not known (EUC_2D, EXPLICIT)")
+            convention = self.convention
+            if convention.scale == 1 and weight_type in WHOLE:
+                convention = WHOLE[weight_type]
             try:
-                matrix = euclidean(places, self.convention)
+                matrix = euclidean(places, convention)
             except ValueError as error:
                 raise self._error(f"NODE_COORD_SECTION: {error}") from error
         else:
@@ -290,7 +293,8 @@ class _Fields:
         count = self.count
         capacity = self.amounts("capacity", count)
         depots = (self._over("vehicles_depot", count, 1) - 1).astype(int).tolist()
-        longest = self._limits("vehicles_max_duration")
+        # DISTANCE of VRPLIB: the longest a route may take, service included
+        longest = self._limits("vehicles_max_duration" if "vehicles_max_duration" in self.raw else "distance")
         farthest = self._limits("vehicles_max_distance")
         fixed = self.integers(self._over("vehicles_fixed_cost", count, 0))
         unit = self._over("vehicles_unit_distance_cost", count, 1)

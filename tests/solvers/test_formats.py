@@ -117,6 +117,49 @@ LI_LIM = "3 10 1\n0 0 0 0 0 500 0 0 0\n1 10 0 5 0 400 10 0 3\n2 0 10 4 0 400 10 
 LI_LIM += "3 20 0 -5 0 400 10 1 0\n4 0 20 -4 0 400 10 2 0\n"
 
 
+FULL = np.array([[0, 9, 14, 23], [9, 0, 21, 22], [14, 21, 0, 25], [23, 22, 25, 0]])
+HALVES = {
+    "LOWER_ROW": "9\n14 21\n23 22 25",
+    "UPPER_ROW": "9 14 23\n21 22\n25",
+    "LOWER_DIAG_ROW": "0 9 0 14\n21 0 23 22 25 0",
+    "UPPER_DIAG_ROW": "0 9 14 23\n0 21 22\n0 25\n0",
+    "UPPER_COL": "9\n14 21\n23 22 25",
+    "LOWER_DIAG_COL": "0 9 14 23\n0 21 22\n0 25\n0",
+}
+
+
+def half(form):
+    return (
+        f"NAME: h\nTYPE: CVRP\nDIMENSION: 4\nCAPACITY: 9\nEDGE_WEIGHT_TYPE: EXPLICIT\nEDGE_WEIGHT_FORMAT: {form}\n"
+        f"EDGE_WEIGHT_SECTION\n{HALVES[form]}\nDEMAND_SECTION\n1 0\n2 3\n3 3\n4 3\nDEPOT_SECTION\n1\n-1\nEOF\n"
+    )
+
+
+@pytest.mark.parametrize("form", HALVES)
+def test_halves_of_a_matrix_are_read_whole(form, tmp_path):
+    path = tmp_path / "h.vrp"
+    path.write_text(half(form))
+    assert (read(path).problem.travel.distance_m == FULL).all()
+    path.write_text(half(form).replace("25", "", 1))
+    with pytest.raises(FormatError, match="EDGE_WEIGHT_SECTION"):
+        read(path)
+
+
+@pytest.mark.parametrize(("kind", "metres"), [("EUC_2D", 1), ("FLOOR_2D", 1), ("CEIL_2D", 2)])
+def test_a_file_says_how_its_distances_become_whole_and_how_long_a_route_may_be(kind, metres, tmp_path):
+    text = vrplib("CVRP", places=3).replace("EUC_2D", kind).replace("NODE_COORD", "DISTANCE: 200\nNODE_COORD", 1)
+    lines = text.splitlines()
+    at = lines.index("NODE_COORD_SECTION")
+    lines[at + 1 : at + 4] = ["1 0 0", "2 1 1", "3 90 90"]
+    path = tmp_path / "d.vrp"
+    path.write_text("\n".join(lines))
+    problem = read(path).problem
+    assert problem.travel.distance_m[0, 1] == metres
+    assert {vehicle.max_duration_s for vehicle in problem.vehicles} == {200}
+    found = plan(problem, SECONDS)
+    assert [one.order_id for one in found.unserved] == ["2"]
+
+
 def test_pairs_are_served_together_and_vehicles_count_first(tmp_path):
     path = tmp_path / "lx.txt"
     path.write_text(LI_LIM)
