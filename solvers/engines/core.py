@@ -35,8 +35,8 @@ LARGE = 2_500
 ROUNDS = (0.75, 1.0)
 """Share of the time left that each round of a search of the whole takes: long ones, since each begins anew to learn
 its prices and what it accepts."""
-LONG_S = 30.0
-"""With less time there is one round."""
+LONG_S = 0.1
+"""Seconds a stop: with less time there is one round."""
 SHORT_S = 6.0
 """With less time there is no master: loading it alone would take a good part."""
 MASTER_S, MASTER_SHARE = 3.0, 0.05
@@ -272,7 +272,7 @@ class _Core:
 
     def _portfolio(self, seed: int, initial: Sequences | None) -> Sequences | None:
         """Searches of the whole in rounds, each from the best of the last and what the master makes of all routes."""
-        rounds = ROUNDS if self.seconds >= LONG_S else ROUNDS[-1:]
+        rounds = ROUNDS if self.seconds >= max(SHORT_S, LONG_S * len(self.problem.orders)) else ROUNDS[-1:]
         best = initial
         # where limits are tight PyVRP may find nothing for long: one of the searches begins with a plan
         seeded = initial is None and self.covered and len(self.problem.orders) > WHOLE
