@@ -30,10 +30,10 @@ ui: setup ## the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/fivefold --home $(HOME_FOLDER) ui
 
 test: setup ## every test, the slow ones too, on all cores; ARGS="tests/e2e -k ui" for some of them
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: setup ## the tests that take seconds
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 bench: setup ## print what is measured beside its targets (cold and warm demo, overhead, memory, ratios); ~15 minutes
 	@$(BIN)/fivefold --home $(HOME_FOLDER) bench all

@@ -2,8 +2,7 @@
 
 365 days x 2,000 deliveries: 730,000 orders and as many outcomes, one row in a thousand broken on purpose. Each arm
 runs in a process of its own; the floor is what the same files cost DuckDB alone. ``seconds`` is all of it;
-``opening_s`` the part that does not grow with the rows: the catalogue of a new workspace, and the import of Great
-Expectations.
+``opening_s`` of it is the catalogue of a new workspace, which starts while the files are read.
 """
 
 from __future__ import annotations
@@ -122,16 +121,16 @@ def write_year(folder: Path, days: int, a_day: int) -> None:
 
 def run_ingest(folder: str, scratch: str) -> dict[str, Any]:
     """The pipeline's own way: read, mapped, validated with Great Expectations, landed or kept aside."""
-    from orchestration.ingestion import ingest, load_mapping, warm_up
+    from orchestration.ingestion import begin_reading, ingest, load_mapping
     from orchestration.lake import Lake
 
     started = time.perf_counter()
-    importing = warm_up()  # as ``fivefold ingest`` does: while the catalogue starts
+    mapping = load_mapping(Path(folder) / "year.yml")
+    begun = begin_reading(mapping, Path(folder))  # as ``fivefold ingest`` does
     lake = Lake.open(Path(scratch) / "home")
-    importing.join()
     opening_s = time.perf_counter() - started
     with lake:
-        total = ingest(lake, load_mapping(Path(folder) / "year.yml"), Path(folder)).total
+        total = ingest(lake, mapping, Path(folder), begun=begun).total
         raw = lake.query("select (select count(*) from raw.orders) + (select count(*) from raw.delivery_events) as n")
         kept = lake.query("select count(distinct path || row_number) as n from control.quarantine")
     if int(raw["n"].iloc[0]) != total.rows_landed or int(kept["n"].iloc[0]) != total.rows_quarantined:
@@ -171,7 +170,6 @@ def _arm(arm: str, folder: Path) -> dict[str, Any]:
         "seconds": round(found["seconds"], 2),
         "rows_per_s": round(found["rows"] / found["seconds"]),
         "opening_s": round(opening_s, 2),
-        "rows_per_s_once_open": round(found["rows"] / (found["seconds"] - opening_s)),
         "peak_mb": round(found["peak_mb"]),
     }
 

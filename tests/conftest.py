@@ -8,9 +8,33 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # there is a worker a processor: threads of their own would only wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Speed is never asserted in tests: a busy machine must not turn a property red. CI draws the same examples every time.
 settings.register_profile("fivefold", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("fivefold")
+
+
+LONGEST_FIRST = (
+    "e2e/test_demo.py",
+    "orchestration/test_lake.py",
+    "e2e/test_bosnia.py",
+    "orchestration/acting/test_answers.py",
+    "orchestration/test_features.py",
+    "simulation/experiment/test_kernels.py",
+    "simulation/experiment/test_worlds.py",
+    "solvers/test_compiled.py",
+)
+"""Files that take long by themselves: begun last, one of them would run alone while the other processors wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the order within a file stays."""
+    tests = Path(__file__).parent
+    places = {tests / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 def command(
     source: str, data: Path | None, home: Path, watch: bool, settle_seconds: float, stop_after: float | None
 ) -> Any:
-    from orchestration.ingestion import ingest, load_mapping, warm_up
+    from orchestration.ingestion import begin_reading, ingest, load_mapping
     from orchestration.lake import Lake
 
     mapping = load_mapping(source)
     folder = data_folder(mapping.name, data, home)
-    warm_up()  # while the catalogue starts
+    begun = None if watch else begin_reading(mapping, folder)
     lake = Lake.open(home)
     try:
         if watch:
             result = _watch(lake, mapping, folder, settle_seconds, stop_after)
             return result, lambda: click.echo(f"{result['loads']} loads of {mapping.name}")
-        report = ingest(lake, mapping, folder)
+        report = ingest(lake, mapping, folder, begun=begun)
     finally:
         lake.close()
     return report.summary(), lambda: _show(report, str(home))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ REFERENCES = {"depot_id": "depots", "fleet_id": "fleets"}
 UNREADABLE = "row_is_readable"
 
 
+def begin_reading(mapping: Mapping, data_dir: Path) -> Future[Source]:
+    """Begin to read a source and to import what judges its rows, while the caller opens the lake."""
+    reader = ThreadPoolExecutor(1, "reading")
+    begun = reader.submit(read_inputs, mapping, Path(data_dir))
+    warm_up()
+    reader.shutdown(wait=False)
+    return begun
+
+
 def ingest(
     lake: Lake,
     mapping: Mapping,
@@ -35,20 +45,21 @@ def ingest(
     ingest_time: datetime | None = None,
     progress: Callable[[str], None] | None = None,
     leave_out: frozenset[Path] = frozenset(),
+    begun: Future[Source] | None = None,
 ) -> IngestReport:
     """Load the files of a source that the lake has not seen.
 
     A file is known by its content. One that was seen under the same path with other content, and shares keys with that,
     is a correction: its rows become new versions, keys that are gone are retracted, the old versions stay readable as
     of before.
-    ``leave_out``: files that are not ready to be read.
+    ``leave_out``: files that are not ready to be read; ``begun``: what ``begin_reading`` of the same folder gave.
 
     Raises:
         InputError, MappingError: a file or column is missing, or the mapping asks for what it may not.
     """
     moment = ingest_time or datetime.now(UTC)
     warm_up()
-    source = read_inputs(mapping, Path(data_dir), leave_out)
+    source = begun.result() if begun else read_inputs(mapping, Path(data_dir), leave_out)
     report = IngestReport(mapping.name)
     landing = Handover(lake, report, progress)
     try:

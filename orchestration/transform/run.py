@@ -27,6 +27,10 @@ WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 """Unit tests try the SQL on made-up rows: they belong to the project's own tests, not to a run on data."""
 
 
+NOT_WRITTEN = ("--no-write-json",)
+"""A run's own copy of the manifest is read by nobody and takes a second to write; what ran is in Dagster's log."""
+
+
 def dbt_command(*arguments: str) -> list[str]:
     """The dbt of this environment, on this project."""
     return [
@@ -87,7 +91,7 @@ def build_features(lake: Lake, first: date, last: date) -> None:
     Raises:
         FivefoldError: dbt failed; the message ends with what it printed last.
     """
-    command = dbt_command("build", "--quiet", *WITHOUT_UNIT_TESTS, *range_arguments(first, last))
+    command = dbt_command("build", "--quiet", *NOT_WRITTEN, *WITHOUT_UNIT_TESTS, *range_arguments(first, last))
     with one_build(lake):
         done = subprocess.run(
             command,

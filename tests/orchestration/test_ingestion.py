@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from domain.errors import InputError, MappingError
-from orchestration.ingestion import diagnose, ingest, load_mapping
+from orchestration.ingestion import begin_reading, diagnose, ingest, load_mapping
 from orchestration.lake import Lake, LakeSettings
 
 MAPPING = """
@@ -51,6 +51,18 @@ def load(shop, *files):
     total = report.total
     assert total.rows_read == total.rows_landed + total.rows_quarantined + total.rows_known
     return report
+
+
+def test_reading_may_begin_before_the_lake_is_open_and_what_is_wrong_with_the_files_is_told_then(shop):
+    lake, path, folder = shop
+    mapping = load_mapping(path)
+    with pytest.raises(InputError, match=r"there is no file '\*\.csv'"):
+        ingest(lake, mapping, folder, begun=begin_reading(mapping, folder))
+    (folder / "one.csv").write_text(HEADER + GOOD)
+    begun = begin_reading(mapping, folder)
+    (folder / "two.csv").write_text(HEADER + GOOD.replace("a,", "b,"))  # the next load finds it
+    landed = [ingest(lake, mapping, folder, begun=one).total.rows_landed for one in (begun, None)]
+    assert sum(landed) == 2
 
 
 def test_a_key_twice_with_other_content_is_kept_aside_and_the_same_row_twice_is_known(shop):

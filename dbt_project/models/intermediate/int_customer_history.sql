@@ -19,4 +19,7 @@ select
     cast(sum(attempts_change) over history as bigint) as attempts,
     cast(sum(failures_change) over history as bigint) as failures
 from moments
-window history as (partition by source, customer_id order by known_at)
+window history as (
+    partition by source, customer_id order by known_at
+    rows between unbounded preceding and current row
+)

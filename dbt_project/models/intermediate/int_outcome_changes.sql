@@ -1,11 +1,19 @@
 {{ config(materialized='ephemeral') }}
 -- what each report of an outcome changed, and when it was known: a correction takes back what it replaces
-with concluded as (
+-- nothing that became known after this run's last cut-off changes its rows
+with known as (
+    select max(as_of) as until from {{ ref('int_orders_as_of') }}
+    where {{ in_range('service_date') }}
+),
+
+concluded as (
     select distinct
         source,
         event_id
     from {{ source('raw', 'delivery_events') }}
-    where event_type in ('delivered', 'attempt_failed', 'partially_delivered', 'diverted')
+    where
+        event_type in ('delivered', 'attempt_failed', 'partially_delivered', 'diverted')
+        and ingest_time <= (select until from known)
 ),
 
 versions as (
@@ -13,7 +21,8 @@ versions as (
         versions(
             source('raw', 'delivery_events'),
             ['source', 'event_id'],
-            '(source, event_id) in (select source, event_id from concluded)',
+            'ingest_time <= (select until from known) '
+            'and (source, event_id) in (select source, event_id from concluded)',
         )
     }}
 ),
@@ -65,6 +74,7 @@ parties as (
             (ingest_time, file_id, event_time)
         ) as party
     from {{ source('raw', 'orders') }}
+    where ingest_time <= (select until from known)
     group by source, order_id
 )
 
