@@ -69,6 +69,7 @@ class Way:
     engine: str
     part: int
     rate: float | None = None
+    given: bool = False
 
     def learn(self, gained: float, seconds: float) -> None:
         """Take the gain of a task into the average."""
@@ -137,7 +138,9 @@ class _Core:
         small = len(problem.orders) <= LARGE
         self.ways = [Way("pyvrp", PART)]
         if self.covered:
-            self.ways += [Way("compiled", 4 * PART), *([] if small else [Way("compiled", PART)])]
+            # as large as leaves the other cores something to do: its time does not grow with the part
+            most = min(4 * PART, max(PART, len(problem.orders) // max(1, len(team))))
+            self.ways += [Way("compiled", most), *([] if small else [Way("compiled", PART)])]
         self.pool = Pool(self.evaluator) if small else None
 
     def left(self) -> float:
@@ -374,10 +377,11 @@ class _Core:
         self.say(f"gained a second of late: {rates}")
 
     def _way(self, ways: list[Way]) -> Way:
-        """The way that gains most, and now and then another; on large plans each is tried first."""
+        """The way that gains most, and now and then another; each is tried first."""
         large = len(self.parts.ids) > LARGE
-        untried = [one for one in ways if one.rate is None]
-        if untried and (large or untried[0] is ways[0]):
+        untried = [one for one in ways if one.rate is None and not one.given]
+        if untried:
+            untried[0].given = True
             return untried[0]
         if self.chance.random() < (EXPLORE_LARGE if large else EXPLORE):
             return self.chance.choice(ways)
