@@ -32,24 +32,30 @@ class Proposal:
     cost_minor: int
     orders: tuple[str, ...]
 
-    def constraint(self) -> dict[str, Any]:
-        """The row of ``raw.constraint_instances`` that would adopt it (a preference: soft, priced, of the lowest
-        authority).
+    @property
+    def name(self) -> str:
+        """By which it is adopted and taken back."""
+        return f"proposed-{self.scope.removesuffix('_id')}-{self.value}-{self.allowed}"
+
+    def constraint(self, hard: bool = False) -> dict[str, Any]:
+        """The row of ``raw.constraint_instances`` that adopts it: a preference, of the lowest authority.
+
+        Soft at the price that people paid for it; ``hard``: to be obeyed at any price.
         """
-        name = f"proposed-{self.scope.removesuffix('_id')}-{self.value}-{self.allowed}"
         return {
-            "constraint_id": name,
+            "constraint_id": self.name,
             "type": "vehicle_only",
-            "customer_id": self.value if self.scope == "customer_id" else None,
+            **{scope: self.value if scope == self.scope else None for scope in SCOPES},
             "parameters": json.dumps({"allowed": [self.allowed]}),
-            "hardness": "soft",
-            "price_minor": max(100, self.cost_minor // self.times),
+            "hardness": "hard" if hard else "soft",
+            "price_minor": 0 if hard else max(100, self.cost_minor // self.times),
             "authority": "preference",
         }
 
     def row(self) -> dict[str, Any]:
         """As plain values."""
         return {
+            "name": self.name,
             "scope": self.scope,
             "value": self.value,
             "allowed": self.allowed,

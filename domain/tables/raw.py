@@ -253,6 +253,8 @@ CONSTRAINTS = Table(
         Column("order_id", TEXT, "Order in scope"),
         Column("customer_id", TEXT, "Customer in scope"),
         Column("vehicle_id", TEXT, "Vehicle in scope"),
+        Column("zone_id", TEXT, "Zone in scope: its orders"),
+        Column("tenant_id", TEXT, "Shipper in scope: its orders"),
         Column("parameters", JSON, "Parameters of the type"),
         Column("hardness", TEXT, "hard or soft", required=True, allowed=tuple(codes.Hardness)),
         amount("price_minor", "Price per unit of violation, where soft"),

@@ -1,9 +1,11 @@
 """What is decided and foreseen while a date is under way, in micro-batches."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 
+from operations.freshness import TARGET_MIN
 from orchestration import settings
 from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake
 
@@ -20,11 +22,21 @@ def dispatch_decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResul
     """Who serves which order now, at which price and instead of what: events since the last batch, decided once."""
     from orchestration.live.batch import decide_batch
 
-    header, rows = ["date", "events", "taken", "refused", "decisions", "served live"], []
+    ages: list[float | None] = []
+    header, rows = ["date", "events", "taken", "refused", "decisions", "newest outcome, min p95", "served live"], []
     for key in sorted(context.partition_keys):
         done = decide_batch(settings.home(), settings.source(), date.fromisoformat(key))
-        rows.append((key, done.events, done.taken, done.refused, done.decisions, "yes" if done.served else ""))
-    return dg.MaterializeResult(metadata={"batches": markdown_table(header, rows)})
+        ages.append(done.newest_outcome_age_min_p95)
+        old = "" if ages[-1] is None else f"{ages[-1]:g}"
+        rows.append((key, done.events, done.taken, done.refused, done.decisions, old, "yes" if done.served else ""))
+    known = [one for one in ages if one is not None]
+    metadata: dict[str, Any] = {
+        "batches": markdown_table(header, rows),
+        "target_newest_outcome_age_min_p95": TARGET_MIN,
+    }
+    if known:
+        metadata["newest_outcome_age_min_p95"] = max(known)  # the worst date
+    return dg.MaterializeResult(metadata=metadata)
 
 
 @dg.asset(

@@ -28,5 +28,7 @@ def command(home: Path, source: str, service_date: datetime) -> Any:
             click.echo("a live service serves this day")
         for key in ("events", "taken", "refused", "decisions"):
             click.echo(f"{key:>10}  {result[key]}")
+        if (old := result["newest_outcome_age_min_p95"]) is not None:
+            click.echo(f"95 of 100 decisions knew an outcome that was at most {old:g} minutes old (target 15)")
 
     return result, show

@@ -29,6 +29,8 @@ class Batch:
     refused: int = 0
     decisions: int = 0
     served: bool = False
+    newest_outcome_age_min_p95: float | None = None
+    """Age of the newest outcome that the day's decisions knew, in minutes: 95 of 100 knew a newer one."""
 
     def summary(self) -> dict[str, object]:
         return asdict(self)
@@ -65,4 +67,5 @@ def decide_batch(home: Path, source: str, service_date: date, approvals: Approva
             DecisionOutbox(store, journal, day, source, midnight).deliver()
             relay(lake, store)
             count = {name: sum(one.result == name for one in results) for name in (TAKEN, REFUSED)}
-            return Batch(len(events), count[TAKEN], count[REFUSED], journal.counts()[1] - before)
+            made, old = journal.counts()[1] - before, engine.ages.quantile_min(0.95)
+            return Batch(len(events), count[TAKEN], count[REFUSED], made, newest_outcome_age_min_p95=old)

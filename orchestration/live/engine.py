@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from operations.decide import Decision, step
+from operations.freshness import OutcomeAges
 from operations.state import Day, DayState, Event, digest, fold, start
 from orchestration.live.journal import Journal, dump
 
@@ -56,7 +57,8 @@ class Engine:
     def __init__(self, day: Day, journal: Journal, *, wall_clock: Callable[[], int] | None = None) -> None:
         """``wall_clock`` gives the second of the day at which events are seen; None: the events say."""
         self.journal, self.wall_clock = journal, wall_clock
-        self.state, self.ids = restored(day, journal)
+        self.ages = OutcomeAges()
+        self.state, self.ids = restored(day, journal, self.ages)
         self.listeners: list[Listener] = []
         self.latencies_s: deque[float] = deque(maxlen=KEPT_LATENCIES)
         self.taken = self.known = self.refused = self.decided = self.overloaded = 0
@@ -172,7 +174,8 @@ class Engine:
                 self._oldest.popleft()
         for request, own in zip(requests, results, strict=True):
             request.done.set_result(own)
-        for _, decisions in written:
+        for event, decisions in written:
+            self.ages.see(event, decisions)
             self.decided += len(decisions)
             for decision in decisions:
                 for listener in list(self.listeners):
@@ -189,13 +192,18 @@ def content(event: Event) -> str:
     return dump(replace(event, seen_s=0))
 
 
-def restored(day: Day, journal: Journal) -> tuple[DayState, dict[str, str]]:
-    """The state that a journal leads to, and what each event in it says. Decisions are taken as they were made."""
+def restored(day: Day, journal: Journal, ages: OutcomeAges | None = None) -> tuple[DayState, dict[str, str]]:
+    """The state that a journal leads to, and what each event in it says. Decisions are taken as they were made.
+
+    ``ages``: is fed with how old the outcomes were that the decisions knew.
+    """
     events: list[Event] = []
     ids: dict[str, str] = {}
     for event, decisions in journal.entries():
         ids[event.event_id] = content(event)
         events.append(event)
+        if ages is not None:
+            ages.see(event, decisions)
         events += [one for decision in decisions for one in decision.events]
     return fold(start(day), *events), ids
 
@@ -248,6 +256,10 @@ def metrics(engine: Engine) -> str:
     metric(
         "touch_seconds_total", "counter", "How long people looked at what they answered", ("", desk.handled_ms / 1e3)
     )
+    old = engine.ages.quantile_min(0.95)
+    if old is not None:
+        text = "Age of the newest outcome that decisions knew"
+        metric("newest_outcome_age_minutes", "gauge", text, ('{quantile="0.95"}', old))
     metric("waiting", "gauge", "Events that wait", ("", engine.waiting))
     metric("lag_seconds", "gauge", "How long the oldest request has waited", ("", round(engine.lag_s(), 4)))
     shares = [(f'{{quantile="{share}"}}', round(quantile(share), 6)) for share in (0.5, 0.95, 0.99)]

@@ -72,6 +72,7 @@ def overview(engine: Engine) -> dict[str, Any]:
         "queue": queue(state),
         "desk": desk(state),
         "lag_s": round(engine.lag_s(), 3),
+        "outcomes": {"newest_s": engine.ages.newest_s, **engine.ages.summary()},
     }
 
 

@@ -10,6 +10,7 @@ from domain.errors import InputError
 from models.parameters import ACCEPTANCE, ALL, EFFICACY, RELIABILITY, RISK, SERVICE, TRAVEL, band_of, subject
 from orchestration.lake import Lake
 from orchestration.loop.outcomes import TENDER_ANSWERS, outcomes_at
+from orchestration.planning.build import building_of
 from orchestration.planning.inputs import CONCLUDING
 
 EXAMPLES = 5
@@ -223,7 +224,8 @@ def _based_on(lake: Lake, source: str, order_id: str, day: Any) -> dict[str, Any
             [source, plan[0]["plan_id"]],
         )
         rows = rows.astype(object).where(rows.notna(), None)
-        parameters = [_of_order(one) for one in rows.to_dict("records")]
+        own = _own_subjects(lake, source, order_id, plan[0]["plan_id"])
+        parameters = [{**_of_order(one), "of_the_order": one["subject"] in own} for one in rows.to_dict("records")]
     predictions = lake.query(
         "select task, probability, p50_s, model_version, as_of, lake_snapshot from prediction.predictions "
         "where source = ? and order_id = ? order by task, as_of",
@@ -261,6 +263,30 @@ def _based_on(lake: Lake, source: str, order_id: str, day: Any) -> dict[str, Any
         "interventions": acted.astype(object).where(acted.notna(), None).to_dict("records"),
         "customer_outcomes_known": history,
         "newest_outcome_age_h": min(ages) if ages else None,
+    }
+
+
+def _own_subjects(lake: Lake, source: str, order_id: str, plan_id: str) -> set[str]:
+    """Subjects of parameters that speak of the order itself: its zone, building, shipper and fleet, and of all."""
+    one = lake.query(
+        """
+        select orders.zone_id, orders.tenant_id, orders.attributes, routes.fleet_id, routes.depot_id
+        from plan.plan_stops as stops join plan.routes as routes using (plan_id, route_id)
+        join raw.orders as orders on orders.source = stops.source and orders.order_id = stops.order_id
+        where stops.plan_id = ? and stops.order_id = ? order by orders.ingest_time desc limit 1
+        """,
+        [plan_id, order_id],
+    ).iloc[0]
+    building = building_of(one["attributes"])
+    fleet = one["fleet_id"]
+    return {
+        ALL,
+        f"to={one['zone_id']}",
+        subject(building="unknown" if building is None else building),
+        subject(tenant=one["tenant_id"]),
+        subject(fleet=fleet),
+        subject(fleet=fleet, depot=one["depot_id"]),
+        subject(fleet=fleet, zone=one["zone_id"]),
     }
 
 

@@ -29,7 +29,7 @@ from operations.interventions import Efficacy
 from orchestration.acting.evening import beliefs_at
 from orchestration.lake import Lake
 from orchestration.loop.outcomes import Outcomes, outcomes_at
-from orchestration.planning.inputs import depot_timezone, planning_as_of
+from orchestration.planning.inputs import CONCLUDING, depot_timezone, planning_as_of
 
 
 def learn_day(lake: Lake, source: str, service_date: date, as_of: datetime | None = None) -> pd.DataFrame:
@@ -120,7 +120,11 @@ def newest_parameters(lake: Lake, source: str, as_of: datetime | None = None) ->
 
 
 def ages(lake: Lake, source: str) -> dict[str, Any]:
-    """Age of the newest outcome that decisions used: p95 in hours for plans, in minutes for decisions of the day."""
+    """Age of the newest outcome that decisions used: p95 in hours for plans, in minutes for decisions of the day.
+
+    An outcome of the day is as old as what it tells of, not as its report; decisions before the day's first outcome
+    rest on learned parameters, whose age is that of plans.
+    """
     plans = lake.query(
         """
         with used as (
@@ -135,12 +139,18 @@ def ages(lake: Lake, source: str) -> dict[str, Any]:
     )["hours"]
     online = lake.query(
         """
-        select date_diff('second', newest.ingest_time, decisions.decided_at) / 60.0 as minutes
-        from operation.dispatch_decisions as decisions asof join (
-            select source, ingest_time from raw.delivery_events where source = ?
-        ) as newest on decisions.source = newest.source and decisions.decided_at >= newest.ingest_time
+        with outcomes as (
+            select service_date, ingest_time,
+                max(event_time) over (partition by service_date order by ingest_time) as newest
+            from raw.delivery_events where source = ? and list_contains(?, event_type)
+        )
+        select date_diff('second', newest, decided_at) / 60.0 as minutes
+        from (
+            select service_date, decided_at from operation.dispatch_decisions where source = ?
+        ) as decisions asof join outcomes
+            on decisions.service_date = outcomes.service_date and decisions.decided_at >= outcomes.ingest_time
         """,
-        [source],
+        [source, list(CONCLUDING), source],
     )["minutes"]
     return {
         "plans": len(plans),

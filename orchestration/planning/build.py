@@ -31,6 +31,8 @@ UNSERVED_PENALTY_MINOR = 25_000
 DEFAULT_SERVICE_S = 180
 PLACE_DIGITS = 5
 """Decimals of a degree (about a metre) by which two positions are the same place."""
+SCOPES = ("customer_id", "zone_id", "tenant_id")
+"""What a rule may hold for, besides single orders: all orders of a customer, a zone, a shipper."""
 WORKING_HOURS = range(8, 18)
 """Hours over which learned travel times are averaged: a plan's legs lie in them."""
 Numbers = npt.NDArray[np.float64]
@@ -253,15 +255,16 @@ def _rules(day: DayInputs) -> tuple[Rule, ...]:
     Raises:
         PlanningError: names the instance and the field.
     """
-    customers = day.orders.groupby("customer_id")["order_id"].agg(list).to_dict()
+    members = {name: day.orders.groupby(name)["order_id"].agg(list).to_dict() for name in SCOPES}
     known = {str(one) for one in day.orders["order_id"]}
     vehicles = {str(one) for one in day.shifts["vehicle_id"]}
     rules = []
     for row in day.constraints[day.constraints["type"] != "vehicle_ban"].itertuples():
         orders = [str(row.order_id)] if _given(row.order_id) else []
-        if _given(row.customer_id):
-            orders += [str(one) for one in customers.get(row.customer_id, [])]
-        scoped = _given(row.order_id) or _given(row.customer_id)
+        scopes = {name: getattr(row, name) for name in SCOPES if _given(getattr(row, name))}
+        for name, value in scopes.items():
+            orders += [str(one) for one in members[name].get(value, [])]
+        scoped = _given(row.order_id) or bool(scopes)
         orders = [one for one in orders if one in known]
         vehicle = [str(row.vehicle_id)] if _given(row.vehicle_id) else []
         if (scoped and not orders) or (vehicle and vehicle[0] not in vehicles):

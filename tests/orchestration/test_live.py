@@ -235,6 +235,19 @@ def test_a_wish_is_asked_in_words_and_answered_with_before_and_after(served):
     assert digest(engine.state) == name and journal.counts() == (0, 0)
 
 
+def test_the_age_of_what_decisions_knew_is_shown_and_survives_a_restart(served, tmp_path):
+    client, engine, journal = served
+    post(client, created("n1", "new1", 9, 27_000))
+    stop = {"event_id": "d", "kind": "delivered", "at_s": 27_100, "order_id": "o1"}
+    post(client, stop, created("n2", "new2", 10, 27_400))
+    shown = client.get("/v1/day", headers=WITH).json()["outcomes"]
+    assert (shown["newest_s"], shown["newest_outcome_age_min_p95"], shown["target_min"]) == (27_100, 5.0, 15.0)
+    assert shown["decisions"] >= 1 and shown["before_the_first_outcome"] >= 1
+    assert 'newest_outcome_age_minutes{quantile="0.95"} 5.0' in client.get("/metrics", headers=WITH).text
+    engine.close()
+    assert Engine(read_day(tmp_path), journal).ages.summary() == engine.ages.summary()
+
+
 def test_a_day_that_waits_for_people_is_written_read_and_replayed(tmp_path):
     day = replace(DAY, approvals=Approvals(("assign",), 5_000, 300, 4))
     write_day(tmp_path, day)

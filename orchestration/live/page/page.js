@@ -25,7 +25,7 @@ async function refresh() {
     day = await answer.json(); currency = day.currency;
     by("date").textContent = day.service_date; by("clock").textContent = clock(day.clock_s);
     by("numbers").textContent = Object.entries(day.orders).map(([k, n]) => n + " " + k).join(", ") + (day.unplaced.length ? " · " + day.unplaced.length + " unplaced" : "") + (day.refused ? " · " + day.refused + " events refused" : "");
-    by("desk").textContent = day.desk.touches + " touches, " + day.desk.touch_minutes + " min, " + day.desk.touches_per_100_orders + " per 100 orders";
+    by("desk").textContent = day.desk.touches + " touches, " + day.desk.touch_minutes + " min, " + day.desk.touches_per_100_orders + " per 100 orders" + (day.outcomes.newest_s === null ? "" : "; newest outcome " + Math.max(0, Math.round((day.clock_s - day.outcomes.newest_s) / 60)) + " min old" + (day.outcomes.decisions ? ", at decisions p95 " + day.outcomes.newest_outcome_age_min_p95 + " (target " + day.outcomes.target_min + ")" : ""));
     vehicles(); queue(); await routes();
   } finally { asked = 0; setTimeout(() => { if (again) refresh() }, 1000) }
 }

@@ -1,4 +1,4 @@
-"""A small world of the twin in a lake of its own, as ingestion would have landed it; built once."""
+"""A small world of the twin in a lake of its own, as ingestion would have landed it;"""
 
 from datetime import date
 
@@ -21,12 +21,9 @@ def land(lake, name, frame):
     lake.append(table, rows)
 
 
-@pytest.fixture(scope="package")
-def town(tmp_path_factory):
-    """The city's lake: reference data, six days of history, the orders of a seventh."""
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
-    city = City(load_scenario().scaled(60))
+def build_town(lake, orders=60):
+    """Reference data, six days of history and the orders of a seventh, into ``lake``."""
+    city = City(load_scenario().scaled(orders))
     found = {}
     for name, frame in city.reference(FIRST).items():
         found.setdefault(name, []).append(frame)
@@ -35,8 +32,16 @@ def town(tmp_path_factory):
             found.setdefault(name, []).append(frame)
     for name, frame in city.day_before(date(2026, 3, 8)).items():
         found.setdefault(name, []).append(frame)
+    for name, frames in found.items():
+        land(lake, name, pd.concat(frames, ignore_index=True))
+
+
+@pytest.fixture(scope="package")
+def town(tmp_path_factory):
+    """The town's lake;"""
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
     with Lake.open(tmp_path_factory.mktemp("town")) as lake:
-        for name, frames in found.items():
-            land(lake, name, pd.concat(frames, ignore_index=True))
+        build_town(lake)
         yield lake
     monkeypatch.undo()
