@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.fabric_world import GIG, LATE_MINOR_PER_MIN, World
 from models.parameters import ACCEPTANCE, ACCEPTANCE_LEVELS, ACCEPTANCE_PRIOR, Beliefs, share_parameters
 from operations.decide import Decision, decide
-from operations.dispatch.acceptance import accept_p
+from operations.dispatch.acceptance import PRICE_LEVEL, accept_p, price_band
 from operations.state import Approvals, Day, DayState, Event, Offer, Prices, fold, start
 from operations.state.events import ROUTE_SET
 from solvers import PlanningProblem
@@ -191,10 +191,14 @@ class Answers:
         planned = dict(zip(frame["order_id"], frame["fleet_id"], strict=True))
         known = pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
         for row in events[events["event_type"].isin(["tender_accepted", "tender_declined"])].itertuples():
-            said: dict[str, Any] = {"success": row.event_type == "tender_accepted", "zone": None, "hour": None}
+            said: dict[str, Any] = {
+                "success": row.event_type == "tender_accepted",
+                **dict.fromkeys(("zone", "hour", "price")),
+            }
             if isinstance(row.order_id, str) and planned.get(row.order_id) == GIG:
                 order = orders[row.order_id]
                 said |= {"fleet": GIG, "hour": (order.windows[0].start_s if order.windows else 36_000) // 3_600}
+                said |= {"price": price_band(problem, order, GIG)}
             elif not isinstance(row.order_id, str) and isinstance(row.fleet_id, str):
                 said |= {"fleet": row.fleet_id}
             else:
@@ -206,5 +210,7 @@ class Answers:
         if not self.rows:
             return Beliefs()
         as_of = pd.Timestamp(day, tz="UTC")
-        trials = pd.DataFrame(self.rows)
-        return Beliefs.of(share_parameters(ACCEPTANCE, trials, as_of, ACCEPTANCE_LEVELS, ACCEPTANCE_PRIOR))
+        # hours and bands stay whole numbers beside answers that have none: parameters are named by them
+        trials = pd.DataFrame(self.rows).astype({"hour": "Int64", "price": "Int64"})
+        levels = (*ACCEPTANCE_LEVELS, PRICE_LEVEL)
+        return Beliefs.of(share_parameters(ACCEPTANCE, trials, as_of, levels, ACCEPTANCE_PRIOR))

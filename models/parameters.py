@@ -328,17 +328,22 @@ class Beliefs:
         """Factor on a predicted chance of failure for a shipper's order."""
         return self.get(RISK, subject(tenant=tenant), 1.0)
 
-    def acceptance(self, fleet: str, zone: object = None, hour: int | None = None) -> float | None:
+    def acceptance(
+        self, fleet: str, zone: object = None, hour: int | None = None, price: object = None
+    ) -> float | None:
         """Probability that a fleet takes an offer; None where nothing is known of it.
 
-        Zone and hour move the fleet's log odds by as much as each was seen to.
+        Zone, hour and price (a band of it, where the levels that were learned have one) move the fleet's log odds by as
+        much as each was seen to.
         """
         base = self.values.get((ACCEPTANCE, subject(fleet=fleet)))
         if base is None:
             return None
         odds = _logit(self.get(ACCEPTANCE, subject(fleet=fleet), base))
         shift = 0.0
-        for name in (subject(fleet=fleet, hour=hour), subject(fleet=fleet, zone=zone)):
+        for name in (
+            subject(fleet=fleet, hour=hour), subject(fleet=fleet, zone=zone), subject(fleet=fleet, price=price)
+        ):  # fmt: skip
             shift += _logit(self.get(ACCEPTANCE, name, base)) - odds
         return float(1 / (1 + np.exp(-(odds + shift))))
 
