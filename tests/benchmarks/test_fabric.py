@@ -1,10 +1,13 @@
 """The fabric benchmark on one small world: arms meet the same orders, statics are judged and not assumed."""
 
+from datetime import date
+
+import pandas as pd
 import pytest
 
 from benchmarks import fabric_arms as arms
 from benchmarks.fabric import numbers, summary
-from benchmarks.fabric_day import Driver
+from benchmarks.fabric_day import Answers, Driver
 from benchmarks.fabric_world import FIRST_DAY, World, account, interval, rough_city
 from benchmarks.statics import dearer, judged, shares_of, stricter
 from benchmarks.touches import exponent
@@ -66,6 +69,19 @@ def test_differences_are_paired_and_their_intervals_are_over_worlds():
     assert found["oracle_gap_closed"]["share"] == 0.5
     mean, low, high = interval([1.0, 2.0, 3.0])
     assert low < mean == 2.0 < high
+
+
+def test_answers_of_hours_and_routes_are_believed_by_the_names_that_are_read():
+    answers = Answers()
+    known = pd.Timestamp("2026-03-03", tz="UTC")
+    common = {"zone": None, "event_time": known, "known_at": known}
+    answers.rows = [{**common, "success": n % 4 > 0, "fleet": "gig", "hour": 9, "price": 9} for n in range(80)]
+    answers.rows += [{**common, "success": False, "fleet": "gig", "hour": 15, "price": 8} for _ in range(80)]
+    answers.rows += [{**common, "success": True, "fleet": "carrier", "hour": None, "price": None} for _ in range(40)]
+    beliefs = answers.beliefs(date(2026, 3, 4))
+    assert beliefs.acceptance("gig", hour=15) < beliefs.acceptance("gig") < beliefs.acceptance("gig", hour=9)
+    assert beliefs.acceptance("gig", price=8) < beliefs.acceptance("gig", price=9)
+    assert beliefs.acceptance("carrier") > 0.9 and beliefs.acceptance("nobody") is None
 
 
 def test_seeds_and_exponents():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from models.parameters import ACCEPTANCE, Beliefs
 from operations.decide import step
-from operations.dispatch.acceptance import expecting
+from operations.dispatch.acceptance import expecting, price_band
 from operations.dispatch.maker import PATIENCE_S
 from operations.state import Offer, start
 from solvers import Vehicle
@@ -102,6 +102,10 @@ def test_a_fleet_that_may_say_no_costs_what_is_expected_of_that():
     for before, order in zip(DAY.problem.orders, expected.orders, strict=True):
         assert order.expected_failure_minor("own") == before.expected_failure_minor("own") + 750
         assert "absent" not in order.failure_cost_minor
+    band = price_band(DAY.problem, DAY.problem.orders[0], "own")
+    dear = Beliefs({(ACCEPTANCE, "fleet=own"): 0.25, (ACCEPTANCE, f"fleet=own|price={band}"): 0.5})
+    first = expecting(DAY.problem, dear, {"own": True}, 1_000).orders[0]
+    assert first.expected_failure_minor("own") == DAY.problem.orders[0].expected_failure_minor("own") + 500
     unknown = expecting(DAY.problem, Beliefs(), {"own": False}, 1_000).orders[0]
     assert unknown.expected_failure_minor("own") == DAY.problem.orders[0].expected_failure_minor("own") + 300
     assert isinstance(expected.vehicles[0], Vehicle) and isinstance(OFFERS[0], Offer)
