@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 import time
@@ -188,8 +189,8 @@ class Engine:
 
 
 def content(event: Event) -> str:
-    """What an event says, when it was seen left aside."""
-    return dump(replace(event, seen_s=0))
+    """What an event says, when it was seen left aside: a digest, since one is kept of every event of the day."""
+    return hashlib.blake2b(dump(replace(event, seen_s=0)).encode(), digest_size=16).hexdigest()
 
 
 def restored(day: Day, journal: Journal, ages: OutcomeAges | None = None) -> tuple[DayState, dict[str, str]]:
