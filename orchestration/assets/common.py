@@ -1,5 +1,6 @@
 """What the assets share: partitions, policies, the lake, dates of a run."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -56,3 +57,19 @@ def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     import base64
 
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def import_beside(*modules: str) -> None:
+    """Begin to import what later steps of the run need, while this one waits for a child process.
+
+    What cannot be imported is told by the step that needs it.
+    """
+    import importlib
+    import threading
+
+    def load() -> None:
+        for name in modules:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+    threading.Thread(target=load, name="imports", daemon=True).start()
