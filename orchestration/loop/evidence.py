@@ -15,7 +15,7 @@ from operations.diagnosis import Answer, answers, area_of, by_driver, findings
 from orchestration.lake import Lake
 from orchestration.loop.outcomes import outcomes_at
 from orchestration.loop.parameters import ages, newest_parameters
-from orchestration.loop.scorecards import newest_known
+from orchestration.loop.scorecards import first_date, newest_known
 
 NEW_DAYS, BEFORE_DAYS = 7, 28
 TELLING = ("planned_interval", "out_for_delivery", "day_before_confirm", "next_in_n_stops", "window_offered")
@@ -28,7 +28,7 @@ def facts_at(lake: Lake, source: str, as_of: datetime, days: int = NEW_DAYS + BE
     Raises:
         InputError: no outcome in these days.
     """
-    since = (as_of - timedelta(days=days)).date()
+    since = first_date(lake, source, as_of, days)
     found = outcomes_at(lake, source, as_of, since=since)
     visits = found.visits[found.visits["attempt"] == 1].reset_index(drop=True)
     if visits.empty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,21 @@ def newest_known(lake: Lake, source: str) -> datetime:
     return moment
 
 
+def first_date(lake: Lake, source: str, as_of: datetime, days: int) -> date:
+    """The first service date of the last ``days`` known at ``as_of``.
+
+    Counted back from the newest date that has events: a correction that comes weeks after the last delivery moves what
+    is known, not the weeks that are looked at.
+    """
+    newest = lake.query(
+        "select max(service_date) as day from raw.delivery_events where source = ? and ingest_time <= ?",
+        [source, as_of],
+    )["day"].iloc[0]
+    by_clock = as_of.date()
+    last = by_clock if pd.isna(newest) else min(by_clock, pd.Timestamp(newest).date() + timedelta(days=1))
+    return last - timedelta(days=days)
+
+
 def fleet_scorecards(
     lake: Lake, source: str, days: int = 28, as_of: datetime | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -42,7 +57,7 @@ def fleet_scorecards(
         InputError: the source has no outcomes.
     """
     moment = as_of or newest_known(lake, source)
-    since = (moment - timedelta(days=days)).date()
+    since = first_date(lake, source, moment, days)
     found = outcomes_at(lake, source, moment, since=since)
     stops = found.visits[found.visits["attempt"] == 1].reset_index(drop=True)
     if stops.empty:

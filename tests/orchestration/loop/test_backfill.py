@@ -94,6 +94,8 @@ def test_moving_windows_gains_nothing_on_the_promise_first_made(town):
     assert after["on_time_original"] == before["on_time_original"]
     assert after["on_time_active"] > before["on_time_active"]
     assert after["gained_by_moving"] > 0
+    # corrections that come a year later change what is known, not which weeks are looked at
+    assert len(fleet_scorecards(town, "town", as_of=as_of + timedelta(days=365))[1]) >= len(stops)
 
 
 def test_every_answer_has_a_query_that_gives_its_value(town):
