@@ -28,7 +28,7 @@ from solvers.problem import LARGEST, PlanningProblem
 
 LONG = 125
 """Stops a route above which parts of few routes are too few."""
-WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 50, 500
+WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 80, 500
 """Problems up to this size are searched whole; with more time larger ones, by so many stops a second up to the last."""
 LARGE = 2_500
 """Above, PyVRP sees parts only, and there is no master: what it takes cannot be bounded."""
