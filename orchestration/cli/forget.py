@@ -19,25 +19,27 @@ def command(customer: str, source: str, purge: bool, home: Path) -> Any:
     from datetime import UTC, datetime
 
     from orchestration.lake import Lake
-    from orchestration.lake.maintenance import clean_up
+    from orchestration.lake.maintenance import purge as purge_lake
     from orchestration.messaging.forget import forget
     from orchestration.messaging.places import erase_places
 
     with Lake.open(home) as lake:
         places = erase_places(lake, source, customer, datetime.now(UTC).date())
-        result = {**forget(home, source, customer, elsewhere=bool(places["orders"] + places["open_orders"])), **places}
+        result = {**forget(home, source, customer, elsewhere=any(places.values())), **places}
         if purge:
-            clean_up(lake, 0.0, 0.0)
+            purge_lake(lake)
     result["snapshots_purged"] = purge
 
     def show() -> None:
         click.echo("the row of personal data is erased" if result["person"] else "there was no row of personal data")
         click.echo(f"{result['messages']} messages, {result['files']} files and {result['answers']} answers emptied")
         click.echo(f"the places of {result['orders']} orders are erased from {result['tables']} tables; the zones stay")
+        click.echo(f"{result['quarantined']} refused rows that named the customer are erased from the quarantine")
         if result["open_orders"]:
             click.echo(f"{result['open_orders']} orders are still to be brought and keep theirs: run this again then")
         if result["orders"] and not purge:
-            click.echo("older snapshots of the lake hold them until fivefold lake clean-up, or --purge now")
+            click.echo("older snapshots and files of the lake hold them until forget --purge takes them out")
+        click.echo("the files that were ingested are not touched: erase the customer there too")
 
     return result, show
 

@@ -58,3 +58,11 @@ def _sqlite_file(home: Path) -> Path:
         with one_at_a_time(home / "attach.lock"), closing(sqlite3.connect(path)) as connection:
             connection.execute("pragma journal_mode = wal")
     return path
+
+
+def compact(settings: LakeSettings, home: Path) -> None:
+    """Write a SQLite catalogue anew without its free pages; PostgreSQL sees to its own."""
+    if settings.catalog == SQLITE:
+        with closing(sqlite3.connect(home / "catalog.sqlite", timeout=60, isolation_level=None)) as connection:
+            connection.execute("vacuum")
+            connection.execute("pragma wal_checkpoint(truncate)")

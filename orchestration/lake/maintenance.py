@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.lake import catalog
 from orchestration.lake.lake import Lake
+from orchestration.lake.settings import SQLITE
+
+FLUSH = "CALL ducklake_flush_inlined_data('lake')"
+"""Rows of small writes lie in the catalogue: into files with them."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,11 @@ def compact(lake: Lake) -> Change:
 
     Old snapshots keep their files until ``clean_up``.
     """
-    return _measured(lake, "CALL ducklake_rewrite_data_files('lake')", "CALL ducklake_merge_adjacent_files('lake')")
+    # DuckLake 1.0 cannot rewrite beside numbers that it holds in a SQLite catalogue (it keeps them there as text)
+    flush = [FLUSH] if lake.settings.catalog == SQLITE else []
+    return _measured(
+        lake, *flush, "CALL ducklake_rewrite_data_files('lake')", "CALL ducklake_merge_adjacent_files('lake')"
+    )
 
 
 def clean_up(lake: Lake, keep_days: float = 30, grace_hours: float = 24) -> Change:
@@ -39,6 +48,25 @@ def clean_up(lake: Lake, keep_days: float = 30, grace_hours: float = 24) -> Chan
         f"CALL ducklake_cleanup_old_files('lake', older_than => {grace})",
         f"CALL ducklake_delete_orphaned_files('lake', older_than => {grace})",
     )
+
+
+def purge(lake: Lake) -> Change:
+    """Take what has been updated or deleted out of every file at once, and all older snapshots with it.
+
+    DuckLake marks a changed row as deleted and leaves it in its Parquet file: such files are written anew, whatever
+    share of them is deleted. A catalogue in SQLite is compacted, for its free pages keep what files held at least and
+    at most; PostgreSQL's own vacuum does that. Nobody may be reading an older snapshot meanwhile.
+    """
+    change = _measured(
+        lake,
+        FLUSH,
+        "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.0)",
+        "CALL ducklake_expire_snapshots('lake', older_than => now())",
+        "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)",
+        "CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)",
+    )
+    catalog.compact(lake.settings, lake.home)
+    return change
 
 
 def files_in_use(lake: Lake) -> int:

@@ -6,6 +6,7 @@ once, ``fivefold lake clean-up`` when its time has come.
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import duckdb
@@ -83,5 +84,16 @@ def erase_places(lake: Lake, source: str, customer_id: str, today: date) -> dict
             count += 1
         return count
 
+    def write_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
+        """Rows that were refused are kept whole, so those that name the customer or a finished order are blanked."""
+        found = connection.execute(
+            "update control.quarantine set content = ?, message = 'erased, the customer is forgotten' "
+            "where source = ? and list_has_any(json_extract_string(content, '$.*'), ?::varchar[])",
+            [json.dumps({"erased": True}), source, [customer_id, *names]],
+        ).fetchone()
+        return int(found[0]) if found else 0
+
     tables = lake.write(write, "places of a forgotten customer") if names else 0
-    return {"orders": len(names), "open_orders": int(orders["open"].sum()), "tables": tables}
+    quarantined = lake.write(write_quarantine, "refused rows of a forgotten customer")
+    open_orders = int(orders["open"].sum())
+    return {"orders": len(names), "open_orders": open_orders, "tables": tables, "quarantined": quarantined}

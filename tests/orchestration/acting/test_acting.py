@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import h3
 import pandas as pd
 import pytest
@@ -450,3 +451,58 @@ def test_a_running_day_tells_what_it_shows_once_however_often_it_is_watched(home
         assert pages["o59"].interval[0] > NOON + timedelta(minutes=100)
         rows = lake.query("select count(*) as n, count(distinct notification_id) as k from operation.notifications")
         assert rows["n"].iloc[0] == rows["k"].iloc[0]
+
+
+def test_purging_leaves_a_forgotten_position_in_no_file_of_the_lake(filled, tmp_path, monkeypatch):
+    shutil.copytree(filled, tmp_path / "home")
+    home = tmp_path / "home"
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    monkeypatch.setenv("FIVEFOLD_DATA_PATH", str(home / "lake"))
+    day = date(2026, 3, 2)
+    with Lake.open(home) as lake:
+        order = lake.query("select * from raw.orders where order_id = 'o01'").iloc[0].to_dict()
+        rows = [
+            {**order, "order_id": f"past{n}", "customer_id": f"c{n:02d}", "service_date": day, "lat": 52.0, "lon": 4.9}
+            for n in range(1, 200)
+        ]
+        rows[0] |= {"lat": 52.0123, "address_id": "the-one-address"}
+        rows[1] |= {"address_id": "above"}
+        rows[2] |= {"address_id": "zero"}
+        lake.append(tables.ORDERS, pd.DataFrame(rows))
+        refused = {"source": "demo", "table_name": "raw.orders", "file_id": "f", "path": "orders.csv", "rule": "range"}
+        lake.append(
+            tables.QUARANTINE,
+            pd.DataFrame(
+                [
+                    {**refused, "row_number": n, "message": "lat is 99", "ingest_time": CUT_OFF, "content": content}
+                    for n, content in enumerate(
+                        ['{"who": "c01", "where": "the-one-address"}', '{"who": "c02"}', '{"ref": "past1", "n": 1}']
+                    )
+                ]
+            ),
+        )
+
+    def holding() -> list[str]:
+        """Files, Parquet or catalogue, in which the address can still be read."""
+        found = []
+        for path in home.rglob("*"):
+            if path.suffix == ".parquet":
+                columns = {one[0] for one in duckdb.sql(f"describe select * from '{path}'").fetchall()}
+                if "address_id" not in columns:
+                    continue
+                read = duckdb.sql(f"select count(*) from '{path}' where address_id = 'the-one-address'").fetchone()
+                found += [path.name] if read[0] else []
+            elif path.is_file() and b"the-one-address" in path.read_bytes():
+                found.append(path.name)
+        return found
+
+    assert holding()
+    forgot = CliRunner().invoke(main, ["--home", str(home), "forget", "c01", "--source", "demo", "--purge"])
+    assert forgot.exit_code == 0, forgot.output
+    assert "the places of 1 orders are erased" in forgot.output
+    assert holding() == []
+    with Lake.open(home) as lake:
+        left = lake.query("select count(*) as n, count(address_id) as placed from raw.orders where service_date = ?", [day])
+        assert (left["n"].iloc[0], left["placed"].iloc[0]) == (199, 2)
+        refused = lake.query("select content from control.quarantine order by row_number")["content"]
+        assert [json.loads(one) for one in refused] == [{"erased": True}, {"who": "c02"}, {"erased": True}]

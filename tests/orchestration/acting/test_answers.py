@@ -182,6 +182,13 @@ def predict_late(lake, order: str, p: float, quantile_s: int = 1_800) -> None:
     publish(lake, replanned(lake, "demo", DAY, sequences(lake, "demo", DAY), CUT_OFF))
 
 
+def starts_late(lake) -> None:
+    """Its van comes out of the garage at noon: another vehicle would bring the whole route earlier."""
+    shift = lake.query("select * from raw.shifts where shift_id = ?", [f"v1-{DAY}"]).iloc[0].to_dict()
+    later = {**shift, "starts_at": at(12), "file_id": "garage", "ingest_time": CUT_OFF - timedelta(hours=2)}
+    lake.append(tables.SHIFTS, pd.DataFrame([later]))
+
+
 def evening(home, policy=None, decide_for=DAY):
     with Lake.open(home) as lake, OutboxStore(home / "outbox") as store:
         return act_on_day(lake, store, [], "demo", decide_for, policy)
@@ -244,11 +251,14 @@ def test_an_order_that_will_be_late_is_brought_forward_and_back_again(fresh):
         ("move_to_other_fleet", lambda van, promise: van not in (None, "v1")),
         ("split_route", lambda van, promise: van not in (None, "v1")),
         ("defer_zone", lambda van, promise: van is None),
+        ("swap_driver_or_vehicle", lambda van, promise: van not in (None, "v1")),
     ],
 )
 def test_what_needs_a_dispatcher_waits_takes_effect_and_can_be_taken_back(fresh, monkeypatch, action, after):
     last = route(fresh)[-1]
     with Lake.open(fresh) as lake:
+        if action == "swap_driver_or_vehicle":
+            starts_late(lake)
         predict_late(lake, last, 0.6)
     dear = {one: replace(spec, cost_minor=10**6) for one, spec in CATALOGUE.items() if str(one) != action}
     cheap = {one: replace(spec, cost_minor=-(10**6)) for one, spec in CATALOGUE.items() if str(one) == action}
