@@ -502,7 +502,9 @@ def test_purging_leaves_a_forgotten_position_in_no_file_of_the_lake(filled, tmp_
     assert "the places of 1 orders are erased" in forgot.output
     assert holding() == []
     with Lake.open(home) as lake:
-        left = lake.query("select count(*) as n, count(address_id) as placed from raw.orders where service_date = ?", [day])
+        left = lake.query(
+            "select count(*) as n, count(address_id) as placed from raw.orders where service_date = ?", [day]
+        )
         assert (left["n"].iloc[0], left["placed"].iloc[0]) == (199, 2)
         refused = lake.query("select content from control.quarantine order by row_number")["content"]
         assert [json.loads(one) for one in refused] == [{"erased": True}, {"who": "c02"}, {"erased": True}]
