@@ -18,11 +18,11 @@ PARAMETERS = dg.AssetSelection.assets("learned_parameters")
 
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.groups("features", "prediction", "planning") | PARAMETERS,
+    selection=dg.AssetSelection.groups("features", "prediction", "planning", "acting") | PARAMETERS,
     partitions_def=SERVICE_DAYS,
     tags=NIGHTLY_TAGS,
     executor_def=dg.in_process_executor,
-    description="Features, learned parameters, predictions and the plan of a service date.",
+    description="Features, learned parameters, predictions and plan of a date; what is done and told about it.",
 )
 account = dg.define_asset_job(
     "account",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.errors import FivefoldError
 from orchestration import settings
 from orchestration.dagster_home import prepare_dagster_home
 from orchestration.progress import Steps
 
-DEMO_STEPS = 10
+DEMO_STEPS = 11
+MORNING = timedelta(hours=9)
+"""Until when the demo's messages go: quiet hours are over, the first doors are still to come."""
 
 
 def run_demo(home: Path, steps: Steps) -> dict[str, Any]:
-    """Play the city's history, ingest it, learn from it, plan the next day, play that day, and account for it.
+    """Play the city's history, ingest it, learn from it, plan the next day, act, tell, play that day, account for it.
 
     Raises:
         FivefoldError: a run failed; the UI shows its log.
@@ -35,7 +38,32 @@ def run_demo(home: Path, steps: Steps) -> dict[str, Any]:
     materialise("learn", ["learning"], None, steps, "train the predictors (LightGBM, River)")
     materialise("nightly", ["learning", "prediction"], (day, day), steps, f"learn what outcomes teach, predict {day}")
     materialise("nightly", ["planning"], (day, day), steps, f"plan {day} for all fleets")
-    return _play_and_account(home, city, first, day, landing, steps)
+    told = _act_and_tell(home, city, day, steps)
+    return {**_play_and_account(home, city, first, day, landing, steps), **told}
+
+
+def _act_and_tell(home: Path, city: Any, day: date, steps: Steps) -> dict[str, Any]:
+    """The evening: what is done about risks, and what customers are told; messages go when they are due in the city."""
+    from orchestration.acting.relay import tell_until
+    from orchestration.lake import Lake
+    from orchestration.messaging.office import open_office
+    from orchestration.messaging.people import Person
+    from simulation import address_book
+
+    with open_office(home) as office:
+        if not office.people.everyone("demo"):
+            office.people.add(Person("demo", **one) for one in address_book(city))
+    materialise("nightly", ["acting"], (day, day), steps, f"act on the risks of {day}, tell customers")
+    with Lake.open(home) as lake, open_office(home) as office:
+        messages = tell_until(lake, office, datetime.combine(day, time(), ZoneInfo(settings.timezone())) + MORNING)
+        done = lake.query(
+            "select action, count(*) filter (where assigned = 'treated' and state != 'waiting') as treated, "
+            "count(*) filter (where state = 'waiting') as waiting, "
+            "count(*) filter (where assigned = 'holdout') as held_out from operation.interventions "
+            "where source = 'demo' and service_date = ? and assigned != 'none' group by 1 order by 1",
+            [day],
+        )
+    return {"messages": messages, "interventions": done.to_dict("records"), "outbox": str(home / "outbox" / "sent")}
 
 
 def materialise(job: str, groups: list[str], days: tuple[date, date] | None, steps: Steps, title: str) -> None:
@@ -94,8 +122,9 @@ def _play_and_account(home: Path, city: Any, first: date, day: date, landing: Pa
             "where stops.source = 'demo' and stops.service_date = ?",
             [day],
         )
+        actions = _asked(lake, day)
     steps(f"the city runs {day} by the plan")
-    played = city.play_day(day, stops)
+    played = city.play_day(day, stops, actions)
     outcome = {"delivery_events": played.events, "invoices": played.invoices}
     write_tables(landing, f"{day.isoformat()}-played", outcome)
     materialise("load", ["ingestion"], None, steps, "ingest the outcomes")
@@ -106,8 +135,32 @@ def _play_and_account(home: Path, city: Any, first: date, day: date, landing: Pa
         return {**summary(lake, day), "models": _scores(), "report": str(page)}
 
 
+def _asked(lake: Any, day: date) -> list[Any]:
+    """What reached customers before the day, as the city's people feel it: messages, and the questions in them."""
+    from simulation.actions import actions_from
+
+    asked = lake.query(
+        """
+        with told as (
+            select order_id, min(sent_at) as decided_at from operation.notifications
+            where source = 'demo' and service_date = ? and state = 'delivered' group by 1
+        )
+        select 'message' as action, order_id, decided_at from told
+        union all
+        select interventions.action, order_id, told.decided_at
+        from operation.interventions as interventions join told using (order_id)
+        where source = 'demo' and service_date = ? and assigned = 'treated' and state = 'asked'
+        order by decided_at, order_id, action
+        """,
+        [day, day],
+    )
+    return actions_from(asked)
+
+
 def summary(lake: Any, day: date) -> dict[str, Any]:
     """What the demo tells about its planned day: the plan by fleet, and what came of it."""
+    from orchestration.planning import plan_file
+
     key = ["demo", day]
     plans = lake.query("select * from plan.plans where source = ? and service_date = ?", key)
     fleets = lake.query(
@@ -140,7 +193,7 @@ def summary(lake: Any, day: date) -> dict[str, Any]:
         "delivered": int(outcome["delivered"]),
         "late": int(outcome["late"]),
         "kpis": {row.kpi: float(row.ratio) for row in kpis.itertuples()},
-        "plan": str(lake.home / "reports" / f"plan-demo-{day}.csv"),
+        "plan": str(plan_file(lake.home, "demo", day)),
     }
 
 

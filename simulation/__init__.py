@@ -7,6 +7,7 @@ door                        what it gives
 ==========================  ===========================================================================================
 ``load_scenario(name)``     a shipped scenario (``default``, ``two_cities``, ``null``, ``planted``, ...) or a YAML file
 ``City(scenario)``          the world of a scenario: the same to the bit for the same file, on every machine
+``address_book(city)``      invented names and addresses of its customers
 ``city.reference(day)``     depots, fleets, tariffs, vehicles, drivers, certifications, past trips: ``raw.*`` columns
 ``city.day_before(day)``    what is known the evening before: orders, shifts, weather with forecasts by time of issue
 ``city.baseline_plan(day)`` routes as the city's own dispatcher makes them
@@ -53,6 +54,7 @@ _HOMES = {
     "load_scenario": "simulation.scenario",
     "scenario_from": "simulation.scenario",
     "City": "simulation.city",
+    "address_book": "simulation.people",
     "Action": "simulation.actions",
     "ACTIONS": "simulation.actions",
     "PLAN_COLUMNS": "simulation.plans",
@@ -80,6 +82,7 @@ __all__ = [
     "LiveEvent",
     "Scenario",
     "Truth",
+    "address_book",
     "build_world",
     "drive",
     "live_events",

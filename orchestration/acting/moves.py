@@ -28,7 +28,7 @@ from orchestration.messaging.store import DecisionRow
 from orchestration.planning.build import build_problem, plannable
 from orchestration.planning.inputs import DayInputs, day_inputs
 from orchestration.planning.risk import LATE_COST_MINOR, RISKY, spread_s
-from orchestration.planning.service import publish, replanned
+from orchestration.planning.service import PlannedDay, plan_file, publish, replanned
 from solvers import PlanningProblem
 
 FILE = "interventions"
@@ -260,9 +260,16 @@ def undo(lake: Lake, prefix: str, by: str, now: datetime) -> dict[str, Any]:
     _restore(lake, source, arguments.get("order_ids") or [str(row["order_id"])], now)
     if before := arguments.get("before"):
         made = replanned(lake, source, day, {**plan_now, **{name: tuple(ids) for name, ids in before.items()}}, now)
-        publish(lake, made)
+        _publish(lake, made)
     _set(lake, row, "undone", by.strip()[:80] or None)
     return {"intervention_id": row["intervention_id"], "action": row["action"], "state": "undone"}
+
+
+def _publish(lake: Lake, made: PlannedDay) -> None:
+    """The lake's plan, and its table where there is one: a file that says otherwise would be trusted."""
+    publish(lake, made)
+    if (table := plan_file(lake.home, made.inputs.source, made.inputs.service_date)).is_file():
+        made.write_csv(table)
 
 
 def _force(lake: Lake, row: Mapping[str, Any], now: datetime, by: str | None) -> str:
@@ -290,7 +297,7 @@ def _force(lake: Lake, row: Mapping[str, Any], now: datetime, by: str | None) ->
         lake.append(ORDERS, pd.DataFrame(versions))
         lake.append(DELIVERY_EVENTS, pd.DataFrame([_event(one, str(row["intervention_id"])) for one in versions]))
     if made is not None:
-        publish(lake, made)
+        _publish(lake, made)
     return _set(lake, row, "in_force", by)
 
 

@@ -35,7 +35,7 @@ from orchestration.assets.freshness import EVENING_BEFORE
 )
 def daily_plan(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Routes of a service date for every depot and fleet, verified before they are published."""
-    from orchestration.planning import plan_day, publish
+    from orchestration.planning import plan_day, plan_file, publish
     from orchestration.report import route_map_png, write_day_report
 
     lines, broken, metadata = [], [], {}
@@ -66,7 +66,7 @@ def daily_plan(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             publish(lake, planned)
             reports = settings.home() / "reports"
             metadata["plan as CSV"] = dg.MetadataValue.path(
-                planned.write_csv(reports / f"plan-{settings.source()}-{key}.csv")
+                planned.write_csv(plan_file(settings.home(), settings.source(), date.fromisoformat(key)))
             )
             page = write_day_report(lake, settings.source(), date.fromisoformat(key), reports)
             metadata["report"] = dg.MetadataValue.url(f"{settings.reports_url()}/{page.name}")

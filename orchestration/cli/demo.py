@@ -61,7 +61,7 @@ def _real(source: str, seconds: float, data: Path | None, home: Path) -> dict[st
 
 
 def _plan_days(lake: Any, source: str, seconds: float, home: Path, steps: Any) -> dict[str, Any]:
-    from orchestration.planning import plan_day, publish, service_dates
+    from orchestration.planning import plan_day, plan_file, publish, service_dates
     from orchestration.report import write_day_report
 
     days: list[dict[str, Any]] = []
@@ -73,7 +73,7 @@ def _plan_days(lake: Any, source: str, seconds: float, home: Path, steps: Any) -
         steps.detail(f"{day}, {number + 1} of {len(dates)}")
         planned = plan_day(lake, source, day, seconds=seconds)
         publish(lake, planned)
-        path = planned.write_csv(home / "reports" / f"plan-{source}-{day}.csv")
+        path = planned.write_csv(plan_file(home, source, day))
         page = write_day_report(lake, source, day, home / "reports")
         metadata = planned.metadata
         currency = metadata["currency"]

@@ -17,7 +17,7 @@ from orchestration.cli.options import fivefold_command
 )
 def command(source: str, service_date: datetime, seconds: float, seed: int, as_of: datetime | None, home: Path) -> Any:
     from orchestration.lake import Lake
-    from orchestration.planning import plan_day, publish
+    from orchestration.planning import plan_day, plan_file, publish
 
     with Lake.open(home) as lake:
         planned = plan_day(
@@ -30,7 +30,7 @@ def command(source: str, service_date: datetime, seconds: float, seed: int, as_o
             progress=lambda line: click.echo(line, err=True),
         )
         publish(lake, planned)
-    path = planned.write_csv(home / "reports" / f"plan-{source}-{service_date.date()}.csv")
+    path = planned.write_csv(plan_file(home, source, service_date.date()))
     result = {**planned.metadata, "plan": str(path)}
 
     def show() -> None:

@@ -56,11 +56,25 @@ def _city(console: Any, result: dict[str, Any]) -> None:
     for name, words, kind in KPI_LINES:
         if (value := result["kpis"].get(name)) is not None:
             console.print(f"  {words:<40} {_value(value, kind, currency):>12}")
+    _told(console, result)
     if result["models"]:
         console.print("\n[bold]The predictors on outcomes they had not seen[/bold]")
         for task, scores in result["models"].items():
             found = [f"{SCORE_NAMES[name]} {scores[name]:.3g}" for name in SCORE_NAMES if name in scores]
             console.print(f"  {task:<8} {', '.join(found)}")
+
+
+def _told(console: Any, result: dict[str, Any]) -> None:
+    console.print("\n[bold]What was done about risks, and told[/bold]")
+    for one in result["interventions"]:
+        more = [
+            f"{one[name]} {words}"
+            for name, words in (("waiting", "wait for a dispatcher"), ("held_out", "left alone to compare"))
+            if one[name]
+        ]
+        line = f"  {one['action'].replace('_', ' '):<40} {one['treated']:>12}"
+        console.print(f"{line}  ({', '.join(more)})" if more else line, soft_wrap=True)
+    console.print(f"  {'messages delivered to the local outbox':<40} {result['messages']['delivered']:>12}")
 
 
 def _real(console: Any, result: dict[str, Any]) -> None:
@@ -105,6 +119,7 @@ def _next(console: Any, result: dict[str, Any], home: Path) -> None:
     if table := result.get("plan") or (days[0]["plan"] if days else None):
         console.print(f"  plan as a table          {table}", soft_wrap=True)
     if result["source"] == "demo":
+        console.print(f"  what customers were told {result['outbox']}", soft_wrap=True)
         console.print(f"  assets in the Dagster UI {_ui_command(home)}", soft_wrap=True)
     console.print(f"  took {result['seconds']:.0f} s", soft_wrap=True)
 

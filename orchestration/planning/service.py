@@ -68,6 +68,11 @@ class PlannedDay:
         return path
 
 
+def plan_file(home: Path, source: str, service_date: date) -> Path:
+    """Where the plan of a date lies as a table."""
+    return home / "reports" / f"plan-{source}-{service_date}.csv"
+
+
 EXPLAIN_S = 10.0
 """For the conflicts and relaxations of what is unserved."""
 

@@ -1,6 +1,8 @@
 """The whole loop as a newcomer meets it, and as Dagster keeps it: one demo, then its runs, checks, sensor and UI."""
 
 import csv
+import email
+import email.policy
 import json
 import os
 import shutil
@@ -69,7 +71,21 @@ def test_the_demo_plans_a_verified_day_runs_it_and_learns_from_it(demo):
     assert list(lines[0]) == COLUMNS
     assert len({line["order_id"] for line in lines}) == len(lines) == result["served"]
     assert "How the day went" in Path(result["report"]).read_text()
-    assert [line for line in demo.stderr.splitlines() if "10/10" in line], demo.stderr
+    assert [line for line in demo.stderr.splitlines() if "11/11" in line], demo.stderr
+
+
+def test_risks_are_acted_on_and_customers_are_told_before_the_day(demo):
+    result = demo.result
+    treated = {one["action"]: one["treated"] for one in result["interventions"]}
+    assert sum(treated.values()) > 5
+    assert sum(one["held_out"] for one in result["interventions"]) > 0, "some are left alone, so that effects are known"
+    assert result["messages"]["delivered"] > 200
+    assert result["messages"]["dead"] == result["messages"]["pending"] == 0
+    letters = list(Path(result["outbox"]).rglob("*.eml"))
+    assert len(letters) == result["messages"]["delivered"]
+    letter = email.message_from_bytes(letters[0].read_bytes(), policy=email.policy.default)
+    assert letter["To"].endswith("@example.org")
+    assert letter.get_body(("plain",)).get_content().strip()
 
 
 def test_the_workspace_holds_nothing_of_the_twins_truth(demo):
@@ -84,7 +100,7 @@ def test_every_step_is_a_run_with_what_a_person_wants_to_see(dagster):
     import dagster as dg
 
     runs = dagster.get_runs()
-    assert len(runs) == 8
+    assert len(runs) == 9
     assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
     assert {run.job_name for run in runs} == {"load", "account", "learn", "nightly"}
     assert metadata(dagster, "raw", "orders")["dagster/row_count"].value > 10_000
