@@ -21,8 +21,9 @@ from operations.interventions import Candidate, Choice, Efficacy, Policy, pick
 from operations.interventions.book import HANDED_OVER
 from operations.interventions.policy import MEMORY, Spent, audit_row
 from operations.outbox import Message, message_key
+from orchestration.acting.force import put_into_force
 from orchestration.acting.lockers import nearest_lockers
-from orchestration.acting.moves import again_rows, late_rows, less, put_into_force, state_of
+from orchestration.acting.moves import Deciding, again_rows, late_rows, less, state_of
 from orchestration.acting.relay import relay
 from orchestration.lake import Lake
 from orchestration.messaging.people import Person
@@ -101,8 +102,8 @@ def act_on_day(
     basis = {"as_of": decided, "lake_snapshot": lake.snapshot_id()}
     beliefs, spent = beliefs_at(lake, source, decided), _spent(lake, source, day)
     # first what changes the plan, so that customers are told what will be
-    common = {"policy": policy, "beliefs": beliefs, "spent": spent, "decided": decided, "basis": basis}
-    store.record([], [*late_rows(lake, source, day, **common), *again_rows(lake, source, day, **common)])
+    by = Deciding(source, day, policy, beliefs, spent, decided, basis)
+    store.record([], [*late_rows(lake, by), *again_rows(lake, by)])
     relay(lake, store)
     moved = put_into_force(lake, source, day, decided)
     stops = _stops(lake, source, day)

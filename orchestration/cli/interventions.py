@@ -75,7 +75,7 @@ def _moment(value: datetime | None) -> datetime:
     example="fivefold interventions approve 3f9a2c --by anna",
 )
 def agree(key: str, by: str, moment: datetime | None, home: Path) -> Any:
-    from orchestration.acting.moves import approve
+    from orchestration.acting.force import approve
     from orchestration.lake import Lake
 
     with Lake.open(home) as lake:
@@ -88,7 +88,7 @@ def agree(key: str, by: str, moment: datetime | None, home: Path) -> Any:
     example="fivefold interventions undo 3f9a2c --by anna",
 )
 def take_back(key: str, by: str, moment: datetime | None, home: Path) -> Any:
-    from orchestration.acting.moves import undo
+    from orchestration.acting.force import undo
     from orchestration.lake import Lake
 
     with Lake.open(home) as lake:

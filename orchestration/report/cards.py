@@ -63,7 +63,7 @@ def day_outcomes(lake: Lake, source: str, service_date: date) -> pd.DataFrame:
     )
 
 
-def outcome_cards(lake: Lake, source: str, service_date: date, stops: pd.DataFrame) -> list[Card]:
+def outcome_cards(lake: Lake, source: str, service_date: date, stops: pd.DataFrame, currency: str) -> list[Card]:
     """How the day went: counts from the outcomes, rates from the KPIs where they were computed."""
     known = stops[stops["outcome"].notna()]
     failed = int((known["outcome"] == "failed").sum())
@@ -80,7 +80,11 @@ def outcome_cards(lake: Lake, source: str, service_date: date, stops: pd.DataFra
     )
     found = dict(zip(kpis["kpi"], kpis["ratio"], strict=True))
     cards += [
-        (title, HEADLINES[name][1](float(found[name])), note)
+        (
+            title,
+            f"{HEADLINES[name][1](float(found[name]))}{f' {currency}' if name == 'cost_per_delivery' else ''}",
+            note,
+        )
         for name, title, note in (
             ("cost_per_delivery", "Cost per delivery", "everything that is owed"),
             ("eta_coverage", "Inside 80 % interval", "of the arrivals"),

@@ -15,6 +15,7 @@ import pandas as pd
 from domain.errors import InputError
 from orchestration.lake import Lake
 from orchestration.planning.inputs import depot_timezone
+from orchestration.report.actions import day_actions
 from orchestration.report.cards import day_capacities, day_outcomes, money, outcome_cards, plan_cards
 from orchestration.report.drawing import (
     FLEET_DASHES,
@@ -81,7 +82,7 @@ def day_view(lake: Lake, source: str, service_date: date) -> dict[str, Any]:
         raise InputError(
             f"no plan of {service_date} is published for {source!r}; fivefold plan {source} {service_date}"
         )
-    zone = depot_timezone(lake, source)
+    zone, currency = depot_timezone(lake, source), str(plans["currency"].iloc[0])
     routes = lake.query(f"select * from plan.routes {where} order by fleet_kind, depot_id, route_id", key)
     stops = lake.query(f"select * from plan.plan_stops {where} order by route_id, sequence", key)
     unserved = lake.query(f"select * from plan.unserved_orders {where} order by reason, order_id", key)
@@ -94,6 +95,7 @@ def day_view(lake: Lake, source: str, service_date: date) -> dict[str, Any]:
     outcomes = day_outcomes(lake, source, service_date)
     stops = stops.merge(outcomes, on="order_id", how="left")
     risky = _risky_rows(stops)
+    done = day_actions(lake, source, service_date)
     colours = fleet_colours(routes["fleet_kind"].tolist())
     place = projection([*depots["lat"], *stops["lat"]], [*depots["lon"], *stops["lon"]])
     page = Page(
@@ -119,8 +121,9 @@ def day_view(lake: Lake, source: str, service_date: date) -> dict[str, Any]:
         "verified": bool(plans["verified"].all()),
         "known_at": f"{plans['as_of'].max().astimezone(zone):%H:%M on %Y-%m-%d}",
         "cards": plan_cards(plans, routes, stops),
-        "outcome": outcome_cards(lake, source, service_date, stops) if len(outcomes) else [],
-        "fleets": _fleets(routes, colours, str(plans["currency"].iloc[0])),
+        "outcome": outcome_cards(lake, source, service_date, stops, currency) if len(outcomes) else [],
+        "done": done.cards,
+        "fleets": _fleets(routes, colours, currency),
         "plans": [_plan_line(row, zone) for row in plans.itertuples()],
         "map": {"width": MAP_WIDTH, "height": MAP_HEIGHT, "bar": bar, "bar_label": bar_label},
         "depots": [
@@ -135,7 +138,12 @@ def day_view(lake: Lake, source: str, service_date: date) -> dict[str, Any]:
         "hours": page.axis.hours(zone),
         "routes": shown,
         "risky": [
-            {**page.stop(row), "route_id": row.route_id, "vehicle_id": vehicles[row.route_id]}
+            {
+                **page.stop(row),
+                "route_id": row.route_id,
+                "vehicle_id": vehicles[row.route_id],
+                "done": done.by_order.get(str(row.order_id), ""),
+            }
             for row in risky.itertuples()
         ],
         "unserved": [

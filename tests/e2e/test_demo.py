@@ -70,7 +70,9 @@ def test_the_demo_plans_a_verified_day_runs_it_and_learns_from_it(demo):
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == COLUMNS
     assert len({line["order_id"] for line in lines}) == len(lines) == result["served"]
-    assert "How the day went" in Path(result["report"]).read_text()
+    page = Path(result["report"]).read_text()
+    assert "How the day went" in page
+    assert "What was done about risks, and told" in page
     assert [line for line in demo.stderr.splitlines() if "11/11" in line], demo.stderr
 
 

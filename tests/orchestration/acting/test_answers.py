@@ -20,7 +20,8 @@ from operations.interventions.policy import Spent
 from operations.links import Claims, Purpose, sign_link
 from orchestration.acting.answers import answers_to_lake
 from orchestration.acting.evening import act_on_day
-from orchestration.acting.moves import again_rows, approve, sequences, undo
+from orchestration.acting.force import approve, undo
+from orchestration.acting.moves import Deciding, again_rows, sequences
 from orchestration.lake import Lake, LakeSettings
 from orchestration.messaging.answers import AnswerStore
 from orchestration.messaging.settings import link_secret
@@ -296,9 +297,7 @@ def test_a_failed_order_that_nobody_took_up_is_tried_again_when_a_dispatcher_agr
         failed = {**event, "failure_reason": "recipient_absent", **KNOWN, "event_time": at(12), "ingest_time": at(12)}
         lake.append(tables.DELIVERY_EVENTS, pd.DataFrame([failed]))
         basis = {"as_of": at(20), "lake_snapshot": 1}
-        (decision,) = again_rows(
-            lake, "demo", tuesday, policy=SURE, beliefs={}, spent=Spent(), decided=at(20), basis=basis
-        )
+        (decision,) = again_rows(lake, Deciding("demo", tuesday, SURE, {}, Spent(), at(20), basis))
         lake.append(tables.INTERVENTIONS, pd.DataFrame([decision.row]))
         row = lake.query("select * from operation.interventions where action = 'extra_attempt'").iloc[0]
         assert (row["state"], row["order_id"]) == ("waiting", "o1")
