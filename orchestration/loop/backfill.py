@@ -144,7 +144,10 @@ def _predict(lake: Lake, home: Path, source: str, day: date, moment: datetime) -
 
 
 def _model_at(lake: Lake, home: Path, source: str, task: str, moment: datetime) -> tuple[str, Any] | None:
-    """The newest registered version that knew nothing after ``moment``; else one fitted as the weekly job does."""
+    """The newest registered version of the week of ``moment`` that knew nothing after it; else the week's own fit.
+
+    Where a week's fit had too little to learn from, an older version serves on.
+    """
     from models.registry import Registry
 
     registry = Registry(home / "models")
@@ -154,19 +157,26 @@ def _model_at(lake: Lake, home: Path, source: str, task: str, moment: datetime) 
         if one.task == task and one.description["source"] == source
     ]
     before = sorted(one for one in known if one[0] <= moment)
-    if before:
-        return before[-1][1], registry.load(task, source, before[-1][1])
-    return _fit_at(lake, registry, source, task, moment)
+    if not before or before[-1][0] < weekly_fit(moment):
+        # an older one would make the answer depend on which weeks happened to be backfilled before this one
+        fitted = _fit_at(lake, registry, source, task, weekly_fit(moment))
+        if fitted is not None:
+            return fitted
+    return (before[-1][1], registry.load(task, source, before[-1][1])) if before else None
 
 
-def _fit_at(lake: Lake, registry: Any, source: str, task: str, moment: datetime) -> tuple[str, Any] | None:
-    """A model of the Monday before; labels as they were known then. None where there was too little to learn from."""
+def weekly_fit(moment: datetime) -> datetime:
+    """When the weekly job fitted last before ``moment``: a Monday morning in its zone."""
+    fitted = datetime.combine((moment - timedelta(days=moment.weekday())).date(), WEEKLY_FIT, moment.tzinfo or UTC)
+    return fitted if fitted <= moment else fitted - timedelta(days=7)
+
+
+def _fit_at(lake: Lake, registry: Any, source: str, task: str, fitted: datetime) -> tuple[str, Any] | None:
+    """A model of what was known at ``fitted``, registered. None where there was too little to learn from."""
     from models.training import train
     from orchestration.entity_state import replayed
     from orchestration.learning import CATEGORIES, CLASSES, FEWEST_POSITIVES, INPUTS, MARTS
 
-    fitted = datetime.combine((moment - timedelta(days=moment.weekday())).date(), WEEKLY_FIT, moment.tzinfo or UTC)
-    fitted = fitted if fitted <= moment else fitted - timedelta(days=7)
     visits = outcomes_at(lake, source, fitted).visits
     visits = visits[visits["attempt"] == 1]
     if task == "eta":
