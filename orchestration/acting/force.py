@@ -15,7 +15,7 @@ import pandas as pd
 
 from domain.codes import InterventionAction as Action
 from domain.errors import InputError
-from domain.tables import DELIVERY_EVENTS, INTERVENTIONS, ORDERS
+from domain.tables import DELIVERY_EVENTS, INTERVENTIONS, ORDERS, PLANS
 from orchestration.acting.answers import FILE as ANSWERS
 from orchestration.acting.moves import sequences
 from orchestration.lake import Lake
@@ -90,9 +90,18 @@ def undo(lake: Lake, prefix: str, by: str, now: datetime) -> dict[str, Any]:
 
 
 def _publish(lake: Lake, made: PlannedDay) -> None:
-    """The lake's plan, and its table where there is one: a file that says otherwise would be trusted."""
+    """The lake's plan, and its table where there is one: a file that says otherwise would be trusted.
+
+    The changed plan keeps the search time of the plan it stems from.
+    """
+    source, day = made.inputs.source, made.inputs.service_date
+    searched = lake.query(
+        "select depot_id, solver_s from plan.plans where source = ? and service_date = ?", [source, day]
+    )
+    plans = made.frames[PLANS.qualified_name]
+    plans["solver_s"] = plans["depot_id"].map(searched.set_index("depot_id")["solver_s"]).fillna(plans["solver_s"])
     publish(lake, made)
-    if (table := plan_file(lake.home, made.inputs.source, made.inputs.service_date)).is_file():
+    if (table := plan_file(lake.home, source, day)).is_file():
         made.write_csv(table)
 
 

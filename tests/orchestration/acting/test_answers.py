@@ -224,6 +224,7 @@ def test_an_order_that_will_be_late_is_brought_forward_and_back_again(fresh):
     last = route(fresh)[-1]
     with Lake.open(fresh) as lake:
         predict_late(lake, last, 0.6)
+        lake.write(lambda connection: connection.execute("update plan.plans set solver_s = 1.5"))
     told = evening(fresh, SURE)
     row = decided(fresh)
     assert row["action"] in ("pull_forward", "resequence"), "it costs least and needs nobody's word"
@@ -237,7 +238,9 @@ def test_an_order_that_will_be_late_is_brought_forward_and_back_again(fresh):
     assert evening(fresh, SURE).summary() == {**told.summary(), "new_messages": 0}, "doing it again does nothing"
     assert route(fresh) == moved
     with Lake.open(fresh) as lake:
-        assert lake.query("select verified from plan.plans where service_date = ?", [DAY])["verified"].all()
+        plans = lake.query("select verified, solver_s from plan.plans where service_date = ?", [DAY])
+        assert plans["verified"].all()
+        assert plans["solver_s"].tolist() == [1.5], "of the search that it stems from"
         undone = undo(lake, row["intervention_id"][:8], "anna", EVENING)
     assert undone["state"] == "undone"
     assert route(fresh)[-1] == last
