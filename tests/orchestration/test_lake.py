@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -284,6 +285,16 @@ def test_a_moved_workspace_takes_its_files_along(tmp_path):
             writers = "select distinct table_name as writer from control.stale_partitions"
             assert lake.query(writers, snapshot=snapshot)["writer"].tolist() == ["0"]
     assert not first.exists()
+
+
+def test_a_copied_workspace_opens_whoever_copied_it(tmp_path):
+    """Root runs the embedded server as another user, who must own what root copied."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    with open_lake(first, "embedded") as lake:
+        lake.replace(STALE_PARTITIONS, {"service_date": [DAYS[0]]}, day_rows(0, DAYS[0]))
+    shutil.copytree(first, second, ignore=shutil.ignore_patterns(".s.PGSQL*", "postmaster.pid", ".handle_pids.json"))
+    with open_lake(second, "embedded") as lake:
+        assert lake.query("select count(*) as n from control.stale_partitions")["n"].iloc[0] == ROWS
 
 
 def test_a_table_of_an_older_version_gets_the_columns_it_lacks(tmp_path):
