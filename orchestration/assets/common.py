@@ -72,4 +72,4 @@ def import_beside(*modules: str) -> None:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
 
-    threading.Thread(target=load, name="imports", daemon=True).start()
+    threading.Thread(target=load, name="imports").start()  # no daemon: the program may not end inside an import

@@ -54,7 +54,8 @@ class Verdict:
 
 def warm_up() -> threading.Thread:
     """Import the library beside the reading of files; it takes seconds."""
-    thread = threading.Thread(target=_library, daemon=True)
+    # not a daemon: one that the end of the program meets inside a compiled library takes the program down with it
+    thread = threading.Thread(target=_library, name="imports")
     thread.start()
     return thread
 
