@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from domain.codes import CONCLUDING_EVENTS
 from operations.decide import Decision
 from operations.state import Event
 
-OUTCOMES = frozenset({"delivered", "attempt_failed", "partially_delivered", "diverted"})
 TARGET_MIN = 15.0
 """Age that 95 of 100 decisions must not exceed."""
 KEPT = 20_000
@@ -29,7 +29,7 @@ class OutcomeAges:
 
     def see(self, event: Event, decisions: Sequence[Decision]) -> None:
         """An event and the decisions that followed from it."""
-        if event.kind in OUTCOMES:
+        if event.kind in CONCLUDING_EVENTS:
             self.newest_s = event.at_s if self.newest_s is None else max(self.newest_s, event.at_s)
         for _ in decisions:
             if self.newest_s is None:

@@ -17,9 +17,9 @@ from domain.errors import InputError, MappingError
 from models.protocol import Spec
 from orchestration.ingestion.mapping import EvaluationTask, Mapping
 from orchestration.lake import Lake
+from orchestration.planning.inputs import CONCLUDING
 
 DEFAULT_SHARE = 0.7
-CONCLUDING = "('delivered', 'attempt_failed', 'partially_delivered', 'diverted')"
 
 
 def evaluation_home(home: Path, mapping: Mapping, folder: Path) -> Path:

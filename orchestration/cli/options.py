@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -93,6 +94,28 @@ def fivefold_command(
         return click.command(help=text, context_settings={"help_option_names": ["-h", "--help"]})(run)
 
     return declare
+
+
+def of_running_day(command: click.Command) -> click.Command:
+    """Arguments SOURCE and DATE, and ``--at``: a day is looked at as of a local moment (``moment_in``)."""
+    for declare in (
+        click.argument("source"),
+        click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE"),
+        click.option(
+            "--at",
+            "moment",
+            type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+            default=None,
+            help="Local moment up to which events are used.  [default: now]",
+        ),
+    ):
+        command = declare(command)
+    return command
+
+
+def moment_in(zone: ZoneInfo, moment: datetime | None) -> datetime:
+    """A local moment without an offset, in UTC; None is now."""
+    return datetime.now(UTC) if moment is None else moment.replace(tzinfo=zone).astimezone(UTC)
 
 
 def data_folder(name: str, data: Path | None, home: Path) -> Path:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from orchestration.cli.options import fivefold_command
+from orchestration.cli.options import fivefold_command, moment_in, of_running_day
 
 
 @fivefold_command(
@@ -23,7 +23,7 @@ def command(source: str, service_date: datetime, moment: datetime | None, home: 
 
     with Lake.open(home) as lake:
         zone = depot_timezone(lake, source)
-        now = datetime.now(UTC) if moment is None else moment.replace(tzinfo=zone).astimezone(UTC)
+        now = moment_in(zone, moment)
         done = score_day(lake, source, service_date.date(), now, home)
         worst = riskiest(lake, source, service_date.date(), now)
     result = {"at": now, **done.summary(), "riskiest": worst}
@@ -38,12 +38,4 @@ def command(source: str, service_date: datetime, moment: datetime | None, home: 
     return result, show
 
 
-command = click.argument("source")(command)
-command = click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")(command)
-command = click.option(
-    "--at",
-    "moment",
-    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
-    default=None,
-    help="Local moment up to which events are used.  [default: now]",
-)(command)
+command = of_running_day(command)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from orchestration.cli.options import fivefold_command
+from orchestration.cli.options import fivefold_command, moment_in, of_running_day
 
 
 @fivefold_command(
@@ -26,7 +26,7 @@ def command(source: str, service_date: datetime, moment: datetime | None, home: 
 
     with Lake.open(home) as lake, open_office(home) as office, TrackingStore(home) as tracking:
         zone: ZoneInfo = depot_timezone(lake, source)
-        now = datetime.now(UTC) if moment is None else moment.replace(tzinfo=zone).astimezone(UTC)
+        now = moment_in(zone, moment)
         people = office.people.everyone(source)
         seen = watch_day(lake, office.store, people, source, service_date.date(), now)
         tracking.put(seen.tracked, now)
@@ -39,12 +39,4 @@ def command(source: str, service_date: datetime, moment: datetime | None, home: 
     return result, show
 
 
-command = click.argument("source")(command)
-command = click.argument("service_date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")(command)
-command = click.option(
-    "--at",
-    "moment",
-    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
-    default=None,
-    help="Local moment up to which events are used.  [default: now]",
-)(command)
+command = of_running_day(command)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from domain.codes import CONCLUDING_EVENTS
 from domain.errors import InputError
 from orchestration.invoices import load_contract
 from orchestration.lake import Lake
@@ -55,10 +56,10 @@ def commitments(lake: Lake, source: str, day: date, as_of: datetime, snapshot: i
             select event_id, fleet_id, service_date, order_id, event_type, retracted from raw.delivery_events
             where source = ? and ingest_time <= ? and service_date >= ? and service_date < ?
             qualify row_number() over (partition by event_id order by ingest_time desc, file_id desc) = 1
-        ) where not retracted and event_type in ('delivered', 'partially_delivered', 'attempt_failed')
+        ) where not retracted and list_contains(?::varchar[], event_type)
         group by all
         """,
-        [source, as_of, first, day],
+        [source, as_of, first, day, sorted(CONCLUDING_EVENTS)],
         snapshot=snapshot,
     )
     seen["service_date"] = pd.to_datetime(seen["service_date"]).dt.date

@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from domain import tables
+from domain.codes import CONCLUDING_EVENTS
 from domain.errors import InputError
 from models.parameters import WET_MM, Beliefs
 from orchestration.lake import Lake
 from orchestration.planning.commitments import commitments
 from orchestration.planning.tariffs import rules_on
 
-CONCLUDING = ("delivered", "attempt_failed", "partially_delivered", "diverted")
-"""Events that end an attempt."""
+CONCLUDING = tuple(sorted(map(str, CONCLUDING_EVENTS)))
+"""Events that end an attempt, as SQL takes them."""
 CUT_OFF = time(20)
 """Local time on the evening before a service date at which its plan is made."""
 

@@ -82,7 +82,7 @@ def outcome_cards(lake: Lake, source: str, service_date: date, stops: pd.DataFra
     cards += [
         (
             title,
-            f"{HEADLINES[name][1](float(found[name]))}{f' {currency}' if name == 'cost_per_delivery' else ''}",
+            (money(found[name], currency) if name == "cost_per_delivery" else HEADLINES[name][1](float(found[name]))),
             note,
         )
         for name, title, note in (

@@ -15,9 +15,10 @@ from typing import Protocol
 import numpy as np
 
 from domain.errors import PlanningError
+from solvers.compiled_random import seed_compiled
 from solvers.pickups.moment import Integers, Moment, Prices, Roads
 from solvers.pickups.routes import cost_of, stops_of
-from solvers.pickups.search import improve, place_all, sow
+from solvers.pickups.search import improve, place_all
 
 Visits = list[tuple[int, list[int], list[int]]]
 """Place, numbers of the pieces delivered, numbers of the pieces picked up, each in the order they are handled."""
@@ -76,7 +77,7 @@ class Searching:
         begun = time.monotonic()
         state = _State(self.roads, self.prices, moment, self._plan)
         state.place(state.new())
-        sow((1_000_003 * self.seed + moment.now_s) % 2**32)
+        seed_compiled((1_000_003 * self.seed + moment.now_s) % 2**32)
         done = 0
         while done < self.iterations and time.monotonic() - begun < self.seconds:
             share = 1 - done / self.iterations

@@ -22,12 +22,6 @@ DUE_WEIGHT = 0.3
 
 
 @numba.njit(cache=True, nogil=True)
-def sow(seed: int) -> None:
-    """Seed the compiled generator."""
-    np.random.seed(seed)
-
-
-@numba.njit(cache=True, nogil=True)
 def place_all(
     seconds: Integers, metres: Integers, approach: int, x: Integers, w: Floats, v: Integers, routes: Integers,
     counts: Integers, costs: Floats, on: Integers, pieces: Integers, in_order: int, blink: float,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from solvers.compiled_random import seed_compiled
 from solvers.waves import strings
 from solvers.waves.wave import Booleans, Integers, Requests
 
@@ -143,7 +144,7 @@ class Strings:
         task = self.task
         common = (self.travel, self.x, int(task.step_s), int(task.capacity))
         state = (self.sequences, self.r, self.leave, self.latest, self.spot)
-        strings.sow(task.seed % 2**32)
+        seed_compiled(task.seed % 2**32)
         first = 1 + np.argsort(-self.travel[0, 1:], kind="stable")
         best = strings.recreate(*common, *state, first, 0.0)
         self.sequences_best, self.r_best = self.sequences.copy(), self.r.copy()

@@ -34,12 +34,6 @@ LONGEST = 10
 
 
 @numba.njit(cache=True, nogil=True)
-def sow(seed: int) -> None:
-    """Seed the compiled generator."""
-    np.random.seed(seed)
-
-
-@numba.njit(cache=True, nogil=True)
 def refresh(
     travel: Integers, x: Integers, step_s: int, routes: Integers, r: Integers, leave: Integers, latest: Integers,
     spot: Integers, one: int,

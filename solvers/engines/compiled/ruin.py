@@ -42,12 +42,6 @@ EVERYWHERE = 0.05
 
 
 @numba.njit(cache=True, nogil=True)
-def sow(seed: int) -> None:
-    """Seed the compiled code's generator."""
-    np.random.seed(seed)
-
-
-@numba.njit(cache=True, nogil=True)
 def _sorted(orders: Integers, size: int, keys: Floats) -> None:
     """Sort the first ``size`` orders by their keys (they are few)."""
     for i in range(1, size):

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from solvers.compiled_random import seed_compiled
 from solvers.engines import RELOAD, Sequences
 from solvers.engines.compiled.arrays import Compiled, compile_arrays
 from solvers.engines.compiled.columns import COST, ON, PRED, SUCC
 from solvers.engines.compiled.routes import follow, link, refresh
-from solvers.engines.compiled.ruin import anneal, sow
+from solvers.engines.compiled.ruin import anneal
 from solvers.evaluator import Evaluator
 
 HOT, COLD = 3.0, 0.02
@@ -45,7 +46,7 @@ class Search:
         for one in range(len(self.compiled.vehicles)):
             self._empty(one)
         self.best = self.x[:, SUCC].copy()
-        sow(seed % 2**32)
+        seed_compiled(seed % 2**32)
 
     def _empty(self, one: int) -> None:
         start = self.count + 2 * one
