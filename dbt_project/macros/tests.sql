@@ -21,3 +21,29 @@
     from {{ model }}
     where {% for column in columns %}{{ column }} is null{{ ' or ' if not loop.last }}{% endfor %}
 {% endtest %}
+
+{#- The three rules above in one reading, each broken one a row with its name: a dimension is a view over all that was
+    ever known, and a run would otherwise read it three times and pay for three statements. -#}
+{% test sound(model, key, required, expression='true') %}
+    with tested as materialized (select * from {{ model }})
+
+    select
+        'unique together: {{ key | join(', ') }}' as rule,
+        count(*) as times
+    from (select {{ key | join(', ') }} from tested group by {{ key | join(', ') }} having count(*) > 1) as doubled
+    having count(*) > 0
+    union all
+    select
+        'never null: {{ required | join(', ') }}' as rule,
+        count(*) as times
+    from tested
+    where {% for column in required %}{{ column }} is null{{ ' or ' if not loop.last }}{% endfor %}
+    having count(*) > 0
+    union all
+    select
+        'holds: {{ expression | replace("'", "''") }}' as rule,
+        count(*) as times
+    from tested
+    where not coalesce(({{ expression }}), false)
+    having count(*) > 0
+{% endtest %}

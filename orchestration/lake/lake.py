@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from domain.errors import LakeError
@@ -25,6 +24,9 @@ from orchestration.lake.attaching import attach, column_statements
 from orchestration.lake.extensions import open_database
 from orchestration.lake.settings import LakeSettings
 from orchestration.lake.snapshots import Snapshots
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T")
 ATTEMPTS = 60
@@ -307,10 +309,10 @@ class Lake:
         Raises:
             LakeError: the lake had none then, or it has been expired.
         """
-        found = self.query(
+        found = self.query_arrow(
             "select max(snapshot_id) as id from ducklake_snapshots('lake') where snapshot_time <= ?", [moment]
-        )["id"].iloc[0]
-        if pd.isna(found):
+        )["id"][0].as_py()
+        if found is None:
             raise LakeError(f"the lake holds no snapshot of {moment.isoformat()} or before")
         return int(found)
 
@@ -339,7 +341,8 @@ def without_secrets(text: str) -> str:
 
 
 def _aligned(table: Table, frame: pd.DataFrame | pa.Table) -> pa.Table:
-    rows = pa.Table.from_pandas(frame, preserve_index=False) if isinstance(frame, pd.DataFrame) else frame
+    # pandas is not imported here: dbt's process opens the lake too, and reads no frame
+    rows = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
     if unknown := [name for name in rows.column_names if name not in table.column_names]:
         raise LakeError(f"{table.qualified_name} has no column {unknown[0]!r}; it has {', '.join(table.column_names)}")
     if missing := [c.name for c in table.columns if c.required and c.name not in rows.column_names]:

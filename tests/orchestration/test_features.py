@@ -3,8 +3,10 @@
 import subprocess
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import pandas as pd
 import pytest
+from jinja2 import Environment
 from pandas.testing import assert_frame_equal
 
 from benchmarks.synthetic import SOURCE, fill
@@ -194,3 +196,26 @@ def test_unit_tests_of_the_models(lakes):
     )
     assert done.returncode == 0, done.stdout[-3_000:]
     assert "PASS=" in done.stdout and "ERROR=0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("rows", "broken"),
+    [
+        ("('a', 1, 5), ('a', 2, null), ('b', 1, 3)", []),
+        ("('a', 1, 5), ('a', 1, 6)", ["unique together"]),
+        ("(null, 1, 5)", ["never null"]),
+        ("('a', 9, 5)", ["holds"]),
+        ("(null, 9, 5), (null, 9, 5)", ["holds", "never null", "unique together"]),
+    ],
+)
+def test_the_rules_of_a_dimension_name_what_is_broken(rows, broken):
+    text = (DBT_PROJECT / "macros" / "tests.sql").read_text()
+    for kind in ("test", "endtest"):
+        text = text.replace(f"{{% {kind} ", f"{{% {kind.replace('test', 'macro')} ")
+    rules = Environment(autoescape=False).from_string(text).module  # noqa: S701 - SQL of the project, not a page
+    with duckdb.connect() as connection:
+        connection.execute(f"create table versions as from (values {rows}) as v(name, first, until)")
+        query = rules.sound("versions", ["name", "first"], ["name"], "until is null or until > first")
+        found = connection.execute(query).fetchall()
+    assert sorted(rule.split(":")[0] for rule, times in found if times > 0) == broken
+    assert len(found) == len(broken)
