@@ -134,6 +134,22 @@ class Task(StrEnum):
     ETA = "eta"
 
 
+class ScoreMoment(StrEnum):
+    """When a stop of a planned route is scored: by the plan, at set times before it, and on every material event."""
+
+    PLAN = "plan"
+    DEPARTURE = "departure"
+    T_MINUS_60 = "t_minus_60"
+    T_MINUS_30 = "t_minus_30"
+    ARRIVAL = "arrival"
+    COMPLETION = "completion"
+    SKIP = "skip"
+    REPLAN = "replan"
+    CANCELLED = "cancelled"
+    FAULT = "fault"
+    SILENCE = "silence"
+
+
 class Trigger(StrEnum):
     """Why a customer is written to."""
 

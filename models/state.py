@@ -279,6 +279,11 @@ class EntityState:
         self._used += 1
         return self._used - 1
 
+    def note(self, number: int, value: Any) -> None:
+        """Know an entity (the ``number``-th kind) by name without having learned anything of it."""
+        if value not in self._codes[number]:
+            self._add(number, value)
+
     def features(self, values: Sequence[Any], at_s: float, out: Floats | None = None) -> Floats:
         """What is known of the entities at ``at_s``; nothing is changed. Unseen ones have their parent's rates."""
         if out is None:

@@ -14,15 +14,14 @@ from itertools import groupby
 
 import numpy as np
 
-from domain.codes import CONCLUDING_EVENTS, EventType
+from domain.codes import CONCLUDING_EVENTS, EventType, ScoreMoment
 from models.route_day import RouteDay
 from models.route_risk import AT_DOOR, DRIVING, WAITING, Hazards, OpenStops, Progress, Scores, score, silence_s
 
-PLAN, DEPARTURE, ARRIVAL, COMPLETION = "plan", "departure", "arrival", "completion"
-SKIP, REPLAN, CANCELLED, FAULT, SILENCE = "skip", "replan", "cancelled", "fault", "silence"
-T_MINUS = {"t_minus_60": 3_600.0, "t_minus_30": 1_800.0}
-MOMENTS = (PLAN, DEPARTURE, *T_MINUS, ARRIVAL, COMPLETION, SKIP, REPLAN, CANCELLED, FAULT, SILENCE)
-EVERY_STOP = frozenset({PLAN, DEPARTURE, REPLAN, FAULT, SILENCE})
+T_MINUS = {ScoreMoment.T_MINUS_60: 3_600.0, ScoreMoment.T_MINUS_30: 1_800.0}
+EVERY_STOP = frozenset(
+    {ScoreMoment.PLAN, ScoreMoment.DEPARTURE, ScoreMoment.REPLAN, ScoreMoment.FAULT, ScoreMoment.SILENCE}
+)
 """Moments that are written for every open stop; at others only what changed is."""
 MATERIAL_S, MATERIAL_P = 60.0, 0.01
 MOST_SILENCES = 6
@@ -70,7 +69,7 @@ class Happened:
 class StopScore:
     """One stop scored at one moment. ``arrival_s``: 5, 10, 50, 90, 95 %; None where it has arrived."""
 
-    moment: str
+    moment: ScoreMoment
     as_of_s: float
     order_id: str
     stops_before: int
@@ -89,7 +88,7 @@ class _Last:
 
     median_s: float = float("nan")
     p_any: float = float("nan")
-    moments: set[str] = field(default_factory=set)
+    moments: set[ScoreMoment] = field(default_factory=set)
 
 
 def rescore(
@@ -112,7 +111,7 @@ def rescore(
     out: list[StopScore] = []
     now = route.planned_at_s
     if now > done_s and now <= until_s:
-        out += fold.scored(PLAN, now)
+        out += fold.scored(ScoreMoment.PLAN, now)
     known = sorted((one for one in happened if one.seen_s <= until_s), key=lambda one: (one.seen_s, one.at_s))
     for seen_s, group in groupby(known, key=lambda one: max(one.seen_s, route.planned_at_s)):
         out += fold.timers(max(now, done_s), seen_s, inclusive=False)
@@ -149,23 +148,31 @@ class _Fold:
         last.p_any = one.p_any
         last.moments.add(one.moment)
 
-    def take(self, events: list[Happened]) -> str | None:
+    def take(self, events: list[Happened]) -> ScoreMoment | None:
         """Take in what became known at one moment; the most telling of what happened, or None for nothing material."""
         told = [kind for one in events if (kind := self._take(one)) is not None]
-        order = (FAULT, REPLAN, DEPARTURE, SKIP, CANCELLED, COMPLETION, ARRIVAL)
+        order = (
+            ScoreMoment.FAULT,
+            ScoreMoment.REPLAN,
+            ScoreMoment.DEPARTURE,
+            ScoreMoment.SKIP,
+            ScoreMoment.CANCELLED,
+            ScoreMoment.COMPLETION,
+            ScoreMoment.ARRIVAL,
+        )
         return next((kind for kind in order if kind in told), None)
 
-    def _take(self, one: Happened) -> str | None:
+    def _take(self, one: Happened) -> ScoreMoment | None:
         at = min(one.at_s, one.seen_s)
         if one.kind == EventType.VEHICLE_FAULT:
             self.hazards = replace(self.hazards, broken=True)
-            return FAULT
+            return ScoreMoment.FAULT
         if one.kind == ROUTE_SET:
             kept = [stop for stop in self.stops if stop.order_id in self.ended]
             self.stops = [*kept, *one.stops]
             self.hazards = replace(self.hazards, broken=False)
             self.skipped.clear()
-            return REPLAN
+            return ScoreMoment.REPLAN
         if one.kind in (EventType.ROUTE_STARTED, EventType.DEPARTED):
             return self._depart(at) if self.started_s is None else None
         stop = next((stop for stop in self.stops if stop.order_id == one.order_id), None)
@@ -173,31 +180,31 @@ class _Fold:
             return None
         return self._at_stop(one.kind, stop, at)
 
-    def _at_stop(self, kind: str, stop: PlannedStop, at: float) -> str | None:
+    def _at_stop(self, kind: str, stop: PlannedStop, at: float) -> ScoreMoment | None:
         """An event of a stop that is open."""
         name = stop.order_id
         if kind in (EventType.CANCELLED, EventType.RESCHEDULED):
             self.gone.add(name)
-            return CANCELLED
+            return ScoreMoment.CANCELLED
         if kind == EventType.ARRIVED and name not in self.arrived:
             return self._arrive(stop, at)
         if kind == EventType.SERVICE_STARTED and name not in self.begun:
             told = self._arrive(stop, at) if name not in self.arrived else None
             self.begun[name] = max(at, self.arrived[name])
-            return told or ARRIVAL
+            return told or ScoreMoment.ARRIVAL
         return self._conclude(stop, at) if kind in CONCLUDING_EVENTS else None
 
-    def _depart(self, at: float) -> str:
+    def _depart(self, at: float) -> ScoreMoment:
         self.started_s = self.free_s = at
         self.planned_free_s = self.route.start_s
-        return DEPARTURE
+        return ScoreMoment.DEPARTURE
 
-    def _arrive(self, stop: PlannedStop, at: float) -> str:
+    def _arrive(self, stop: PlannedStop, at: float) -> ScoreMoment:
         if at < self.reached_s:  # told late, of a stop that lies behind
             self.arrived[stop.order_id] = at
             self.left.add(stop.order_id)
             self.skipped.discard(stop.order_id)
-            return ARRIVAL
+            return ScoreMoment.ARRIVAL
         if self.started_s is None:  # the departure was not told
             self._depart(at - stop.drive_s)
         self.reached_s = at = max(at, self.free_s)
@@ -213,21 +220,21 @@ class _Fold:
         self.skipped = (self.skipped | set(passed)) - {stop.order_id}
         if not fresh and stop.drive_s > 0:
             self.drives.append((stop.drive_s, max(at - self.free_s, 1.0)))
-        return SKIP if fresh else ARRIVAL
+        return ScoreMoment.SKIP if fresh else ScoreMoment.ARRIVAL
 
     def _over(self, name: str) -> bool:
         return name in self.ended or name in self.gone or name in self.left
 
-    def _conclude(self, stop: PlannedStop, at: float) -> str:
+    def _conclude(self, stop: PlannedStop, at: float) -> ScoreMoment:
         name = stop.order_id
         seen = name in self.arrived
-        told = ARRIVAL
+        told = ScoreMoment.ARRIVAL
         if not seen:  # its arrival was not told
             behind = at < self.reached_s
             told = self._arrive(stop, at if behind else max(self.free_s, self.reached_s, at - stop.service_s))
         if name in self.left:
             self.ended[name] = at
-            return COMPLETION
+            return ScoreMoment.COMPLETION
         begun = self.begun.get(name, max(self.arrived[name], stop.earliest_s))
         at = max(at, self.arrived[name])
         if seen and at > begun:
@@ -235,7 +242,7 @@ class _Fold:
         self.ended[name] = self.free_s = at
         self.planned_free_s = stop.departure_s
         self.skipped.discard(name)
-        return SKIP if told == SKIP else COMPLETION
+        return ScoreMoment.SKIP if told == ScoreMoment.SKIP else ScoreMoment.COMPLETION
 
     def ahead(self) -> list[PlannedStop]:
         """Open stops in the order they will be served: the one at whose door the vehicle is, the rest, skipped ones."""
@@ -278,26 +285,34 @@ class _Fold:
             out += rows
             now = at
 
-    def _next(self, now_s: float) -> tuple[float, str, str] | None:
+    def _next(self, now_s: float) -> tuple[float, ScoreMoment, str] | None:
         ahead, stops, progress = self.situation(now_s)
-        found: list[tuple[float, str, str]] = []
+        found: list[tuple[float, ScoreMoment, str]] = []
         for one in ahead:
             last = self.last.get(one.order_id)
             if last is None or one.order_id in self.arrived or np.isnan(last.median_s):
                 continue
             left = last.median_s - now_s
-            if "t_minus_30" not in last.moments:
-                found.append((max(now_s, last.median_s - T_MINUS["t_minus_30"]), "t_minus_30", one.order_id))
-                if "t_minus_60" not in last.moments and left > T_MINUS["t_minus_30"]:
-                    found.append((max(now_s, last.median_s - T_MINUS["t_minus_60"]), "t_minus_60", one.order_id))
+            if ScoreMoment.T_MINUS_30 not in last.moments:
+                found.append(
+                    (max(now_s, last.median_s - T_MINUS[ScoreMoment.T_MINUS_30]), ScoreMoment.T_MINUS_30, one.order_id)
+                )
+                if ScoreMoment.T_MINUS_60 not in last.moments and left > T_MINUS[ScoreMoment.T_MINUS_30]:
+                    found.append(
+                        (
+                            max(now_s, last.median_s - T_MINUS[ScoreMoment.T_MINUS_60]),
+                            ScoreMoment.T_MINUS_60,
+                            one.order_id,
+                        )
+                    )
         if ahead:
             span = silence_s(stops, progress, self.learned)
             waits = (float(np.ceil(progress.since_s + span * 2**number)) for number in range(MOST_SILENCES))
             if (at := next((one for one in waits if one > now_s), None)) is not None:
-                found.append((at, SILENCE, ""))
+                found.append((at, ScoreMoment.SILENCE, ""))
         return min(found, default=None)
 
-    def scored(self, moment: str, now_s: float, order_id: str = "") -> list[StopScore]:
+    def scored(self, moment: ScoreMoment, now_s: float, order_id: str = "") -> list[StopScore]:
         """Rows of one moment; of ``order_id`` alone where it is about one stop."""
         ahead, stops, progress = self.situation(now_s)
         if not ahead:
@@ -322,7 +337,7 @@ class _Fold:
         return bool(moved or abs(row.p_any - last.p_any) >= MATERIAL_P)
 
 
-def _row(moment: str, now_s: float, order_id: str, number: int, found: Scores) -> StopScore:
+def _row(moment: ScoreMoment, now_s: float, order_id: str, number: int, found: Scores) -> StopScore:
     arrival = found.arrival_s[number]
     failed = float(found.p_failed[number])
     return StopScore(
@@ -340,4 +355,4 @@ def _row(moment: str, now_s: float, order_id: str, number: int, found: Scores) -
     )
 
 
-__all__ = ["MOMENTS", "Happened", "PlannedRoute", "PlannedStop", "StopScore", "rescore"]
+__all__ = ["Happened", "PlannedRoute", "PlannedStop", "StopScore", "rescore"]

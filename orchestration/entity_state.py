@@ -142,7 +142,11 @@ def advance(state: EntityState, rows: pd.DataFrame) -> dict[str, set[str]]:
 
 
 def snapshot_days(lake: Lake, source: str, first: date, last: date) -> dict[str, Any]:
-    """Write the snapshots of a range of service dates, each as of its cut-off; counts for people."""
+    """Write the snapshots of a range of service dates, each as of its cut-off; counts for people.
+
+    Where an outcome that an earlier snapshot took in was told again or taken back since, the state is built anew from
+    the last snapshot before it, and the whole of it is written.
+    """
     moments = lake.query(
         """
         select service_date, min(as_of) as as_of from marts.feat_exception
@@ -150,36 +154,120 @@ def snapshot_days(lake: Lake, source: str, first: date, last: date) -> dict[str,
         """,
         [source, first, last],
     )
-    frames = []
+    dates = [pd.Timestamp(one).date() for one in moments["service_date"]]
+    frames, learned = [], []
     state, before = None, None
-    for one in moments.itertuples():
-        day, moment = pd.Timestamp(one.service_date).date(), pd.Timestamp(one.as_of).to_pydatetime()
+    for day, at in zip(dates, moments["as_of"], strict=True):
+        moment = pd.Timestamp(at).to_pydatetime()
+        forgotten: dict[str, set[str]] | None = None
         if state is None or (before is not None and before > moment):
-            state, before = _state_before(lake, source, moment, {pd.Timestamp(d).date() for d in moments.service_date})
+            state, before, forgotten = _state_before(lake, source, moment, dates)
         rows = outcome_rows(lake, source, before, moment)
         touched = advance(state, rows)
-        frames.append(_snapshot(state, touched, len(rows)).assign(source=source, service_date=day, as_of=moment))
+        told = rows[["order_id", "label_time"]]
+        if forgotten is not None:
+            touched, told = _everything(state, forgotten), _not_noted(lake, source, moment, dates, told)
+        ids = {"source": source, "service_date": day, "as_of": moment}
+        frames.append(_snapshot(state, touched, len(told)).assign(**ids))
+        learned.append(told.assign(**ids))
         before = moment
     if not frames:
         return {"dates": 0, "rows": 0}
     frame = pd.concat(frames, ignore_index=True).assign(lake_snapshot=lake.snapshot_id())
+    noted = pd.concat(learned, ignore_index=True).assign(lake_snapshot=lake.snapshot_id())
     days = [stamp.date() for stamp in pd.date_range(first, last)]
-    lake.replace(tables.ENTITY_STATES, {"source": [source], "service_date": days}, frame)
+    where = {"source": [source], "service_date": days}
+
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        lake.replace_in(connection, tables.ENTITY_STATES, where, frame)
+        lake.replace_in(connection, tables.ENTITY_OUTCOMES, where, noted)
+
+    lake.write(write)
     return {"dates": len(frames), "rows": len(frame), "entities": frame["entity"].value_counts().to_dict()}
 
 
-def _state_before(
-    lake: Lake, source: str, moment: datetime, replaced: set[date]
-) -> tuple[EntityState, datetime | None]:
-    """The state before the first of the dates that are made anew: their own snapshots must not be built upon."""
-    newest = lake.query(
-        "select max(as_of) as t from prediction.entity_states where source = ? and as_of < ? "
-        "and not list_contains(?, service_date)",
-        [source, moment, sorted(replaced)],
+def _newest(lake: Lake, source: str, until: datetime, but: list[date], or_at: bool = False) -> datetime | None:
+    """Moment of the newest snapshot before ``until`` (``or_at``: or then) that is not of the dates ``but``."""
+    found = lake.query(
+        f"""
+        select max(as_of) as t from prediction.entity_states
+        where source = ? and as_of {"<=" if or_at else "<"} ? and not list_contains(?, service_date)
+        """,
+        [source, until, sorted(but)],
     )["t"].iloc[0]
-    if pd.isna(newest):
-        return fresh_state(), None
-    return state_at(lake, source, pd.Timestamp(newest).to_pydatetime())
+    return None if pd.isna(found) else pd.Timestamp(found).to_pydatetime()
+
+
+def _superseded(lake: Lake, source: str, moment: datetime, but: list[date]) -> datetime | None:
+    """Moment of the first snapshot that took in an outcome which, by ``moment``, had been told again or taken back.
+
+    What was told after ``moment`` changes nothing: a score of then is derived as it was.
+    """
+    found = lake.query(
+        """
+        with noted as (
+            select order_id, label_time, min(as_of) as taken from prediction.entity_outcomes
+            where source = ? and as_of <= ? and not list_contains(?, service_date) group by all
+        ), current as (
+            select o.order_id, greatest(o.label_time, f.as_of + interval 1 microsecond) as label_time
+            from marts.feat_exception f join marts.fct_outcomes o using (source, order_id)
+            where f.source = ? and o.attempt = 1
+        ), later as (
+            select order_id, max(ingest_time) as told from raw.delivery_events
+            where source = ? and ingest_time <= ? and coalesce(attempt, 1) = 1 and order_id is not null group by 1
+        )
+        select min(noted.taken) as t from noted left join current using (order_id) left join later using (order_id)
+        where (current.label_time <> noted.label_time and current.label_time <= ?)
+            or (current.label_time is null and later.told > noted.label_time)
+        """,
+        [source, moment, sorted(but), source, source, moment, moment],
+    )["t"].iloc[0]
+    return None if pd.isna(found) else pd.Timestamp(found).to_pydatetime()
+
+
+def _state_before(
+    lake: Lake, source: str, moment: datetime, but: list[date], or_at: bool = False
+) -> tuple[EntityState, datetime | None, dict[str, set[str]] | None]:
+    """The state of the newest snapshot before ``moment`` (``or_at``: or then) on which can be built, and its moment.
+
+    Not on those of the dates ``but``, which are made anew, and on none with an outcome that no longer stands: then
+    the third value has every entity that the snapshots after it know, else it is None.
+    """
+    newest = _newest(lake, source, moment, but, or_at)
+    wrong = None if newest is None else _superseded(lake, source, moment, but)
+    if wrong is None:
+        return (fresh_state(), None, None) if newest is None else (*state_at(lake, source, newest), None)
+    known = lake.query(
+        "select distinct entity, entity_value from prediction.entity_states where source = ? and as_of <= ?",
+        [source, newest],
+    )
+    forgotten = {str(name): set(own) for name, own in known.groupby("entity")["entity_value"] if name != ALL}
+    base = _newest(lake, source, wrong, but)
+    return (fresh_state(), None, forgotten) if base is None else (*state_at(lake, source, base), forgotten)
+
+
+def _everything(state: EntityState, forgotten: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Every value of every entity of a state; what it does not know of ``forgotten`` becomes as good as never seen."""
+    out: dict[str, set[str]] = {}
+    for number, (entity, own) in enumerate(zip(state.entities, state.to_arrays()["values"], strict=True)):
+        seen = {str(value) for value, _ in own}
+        for value in sorted(forgotten.get(entity.name, set()) - seen):
+            state.note(number, value)
+        out[entity.name] = seen | forgotten.get(entity.name, set())
+    return out
+
+
+def _not_noted(lake: Lake, source: str, moment: datetime, but: list[date], told: pd.DataFrame) -> pd.DataFrame:
+    """Outcomes that no snapshot before has noted as they are now."""
+    noted = lake.query(
+        """
+        select distinct order_id, label_time, true as noted from prediction.entity_outcomes
+        where source = ? and as_of <= ? and not list_contains(?, service_date)
+        """,
+        [source, moment, sorted(but)],
+    )
+    merged = told.merge(noted, on=["order_id", "label_time"], how="left")
+    return merged.loc[merged["noted"].isna(), ["order_id", "label_time"]]
 
 
 def _snapshot(state: EntityState, touched: dict[str, set[str]], learned: int) -> pd.DataFrame:
@@ -207,7 +295,7 @@ def with_state(lake: Lake, source: str, rows: pd.DataFrame) -> pd.DataFrame:
     for moment in sorted(moments.unique()):
         at = pd.Timestamp(moment).to_pydatetime()
         if state is None:
-            state, before = state_at(lake, source, at)
+            state, before, _ = _state_before(lake, source, at, [], or_at=True)
         advance(state, outcome_rows(lake, source, before, at))
         before = at
         second = float(seconds(pd.Series([moment]))[0])

@@ -17,21 +17,20 @@ import numpy as np
 import pandas as pd
 
 from domain import tables
+from domain.codes import ScoreMoment
 from domain.errors import InputError, LakeError
 from models.route_eta import hazard_rate
 from models.route_risk import Hazards
-from operations.rescoring import MOMENTS, ROUTE_SET, Happened, PlannedRoute, PlannedStop, StopScore, rescore
+from operations.rescoring import ROUTE_SET, Happened, PlannedRoute, PlannedStop, StopScore, rescore
 from operations.state.events import ROUTE_SET as ROUTE_SET_EVENT
 from orchestration.lake import Lake
 from orchestration.planning.arrivals import route_day
 from orchestration.planning.inputs import day_inputs
+from orchestration.stop_scores import QUANTILES, TOLD
 
 PRIOR_HOURS = 500.0
 """Route hours that the rate of the fleet counts for in the rate of one vehicle or of wet days."""
 WET_MM = 0.5
-QUANTILES = ("eta_p05", "eta_p10", "eta_p50", "eta_p90", "eta_p95")
-TOLD = 3
-"""Factors kept of each chance."""
 
 
 @dataclass(frozen=True)
@@ -99,29 +98,6 @@ def wrong_scores(lake: Lake, source: str, day: date) -> int:
         [source, day],
     )
     return int(found["n"].iloc[0])
-
-
-def riskiest(lake: Lake, source: str, day: date, now: datetime, most: int = 10) -> list[dict[str, Any]]:
-    """The stops that are most at risk by their newest score at ``now``, with what moved it."""
-    found = lake.query(
-        """
-        select s.order_id, s.route_id, s.moment, s.as_of, s.eta_p10, s.eta_p50, s.eta_p90, s.p_late, s.p_failed,
-            s.p_vehicle_issue, s.p_weather_or_road, s.p_exception, s.factors
-        from prediction.stop_scores s
-        where s.source = ? and s.service_date = ? and s.as_of <= ? and not exists (
-            select 1 from raw.delivery_events e where e.source = s.source and e.service_date = s.service_date
-            and e.order_id = s.order_id and e.ingest_time <= ? and not e.retracted
-            and e.event_type in ('delivered', 'attempt_failed', 'partially_delivered', 'diverted', 'cancelled'))
-        qualify row_number() over (partition by s.order_id order by s.as_of desc, s.moment) = 1
-        order by s.p_exception desc, s.order_id limit ?
-        """,
-        [source, day, now, now, most],
-    )
-    rows = []
-    for one in found.astype(object).where(found.notna(), None).to_dict("records"):
-        told = json.loads(one["factors"])
-        rows.append({**one, "factors": [*told["late"], *told["failed"]][:TOLD]})
-    return rows
 
 
 @dataclass(frozen=True)
@@ -317,7 +293,7 @@ def _score_of(one: dict[str, Any], zero: pd.Timestamp) -> StopScore:
     """A written row as it was made."""
     arrived = pd.isna(one["eta_p50"])
     return StopScore(
-        one["moment"],
+        ScoreMoment(one["moment"]),
         (one["as_of"] - zero).total_seconds(),
         str(one["order_id"]),
         int(one["stops_before"]),
@@ -358,4 +334,4 @@ def _frame(made: list[StopScore], planned: pd.DataFrame, zero: pd.Timestamp, ids
     return frame
 
 
-__all__ = ["MOMENTS", "Rates", "Scored", "hazards_of", "riskiest", "score_day", "wrong_scores"]
+__all__ = ["Rates", "Scored", "hazards_of", "score_day", "wrong_scores"]

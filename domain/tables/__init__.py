@@ -30,6 +30,7 @@ from domain.tables.operations import (
     NOTIFICATIONS,
 )
 from domain.tables.planning import (
+    ENTITY_OUTCOMES,
     ENTITY_STATES,
     PLAN_STOPS,
     PLANS,
@@ -68,6 +69,7 @@ __all__ = [
     "DERIVED_TABLES",
     "DISPATCH_DECISIONS",
     "DRIVERS",
+    "ENTITY_OUTCOMES",
     "ENTITY_STATES",
     "EVENT_TIME",
     "FLEETS",
@@ -106,6 +108,7 @@ __all__ = [
 DERIVED_TABLES = (
     PREDICTIONS,
     STOP_SCORES,
+    ENTITY_OUTCOMES,
     ENTITY_STATES,
     PLANS,
     ROUTES,

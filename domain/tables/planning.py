@@ -1,5 +1,6 @@
 """Predictions and plans."""
 
+from domain import codes
 from domain.tables.columns import (
     BASIS,
     BOOLEAN,
@@ -59,6 +60,22 @@ ENTITY_STATES = Table(
     ("service_date",),
 )
 
+ENTITY_OUTCOMES = Table(
+    "prediction",
+    "entity_outcomes",
+    "Outcomes that each snapshot of the entity states took in: one told again or taken back is not learned twice",
+    "one outcome in one snapshot",
+    (
+        identifier("source", "Mapping"),
+        SERVICE_DATE,
+        identifier("order_id", "Order"),
+        moment("label_time", "When the outcome was known, as it was then", True),
+        *BASIS,
+    ),
+    ("source", "service_date", "order_id"),
+    ("service_date",),
+)
+
 STOP_SCORES = Table(
     "prediction",
     "stop_scores",
@@ -69,12 +86,7 @@ STOP_SCORES = Table(
         SERVICE_DATE,
         identifier("route_id", "Route"),
         identifier("order_id", "Order"),
-        Column(
-            "moment",
-            TEXT,
-            "plan, departure, t_minus_60, t_minus_30, arrival, completion, skip, replan, cancelled, fault, silence",
-            True,
-        ),
+        Column("moment", TEXT, "Why it was scored then", True, allowed=tuple(codes.ScoreMoment)),
         amount("stops_before", "Open stops of the route before this one", True),
         *(
             moment(f"eta_p{level:02d}", f"{level} % quantile of arrival; none where it has arrived")

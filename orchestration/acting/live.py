@@ -6,6 +6,7 @@ process that died, or one that starts again, decides the same messages under the
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -28,6 +29,7 @@ from orchestration.lake import Lake
 from orchestration.messaging.people import Person
 from orchestration.messaging.store import DecisionRow, OutboxStore
 from orchestration.planning.inputs import depot_timezone
+from orchestration.stop_scores import NewestScore, score_history
 
 TICK = timedelta(minutes=10)
 PATHS = 120
@@ -68,6 +70,9 @@ def watch_day(
 ) -> Watched:
     """Decide what customers are told of a running day, from what was known at every tick until ``now``.
 
+    Arrivals and P(late) are those of ``prediction.stop_scores`` where a stop was scored by a tick (``score_day`` first:
+    what is due follows from the events, so that every run sees the same scores), else a projection by today's pace.
+
     Raises:
         InputError: the date has no plan.
     """
@@ -79,6 +84,7 @@ def watch_day(
     known = {one.customer_id: preferences(one) for one in people}
     basis = {"as_of": now, "lake_snapshot": lake.snapshot_id()}
     fold = _Fold(source, rules, known, _told_before(lake, source, day, stops["starts_at"].min()))
+    fold.scores = score_history(lake, source, day, now)
     routes = {str(name): own.to_dict("records") for name, own in stops.groupby("route_id")}
     rows = events.to_dict("records")
     first = stops["starts_at"].min().to_pydatetime()
@@ -122,6 +128,7 @@ class _Fold:
         self.outcome: dict[str, tuple[str, datetime, str | None]] = {}
         self.seen: dict[str, Sighting] = {}
         self.place: dict[str, tuple[float, float]] = {}
+        self.scores: Mapping[str, list[NewestScore]] = {}
 
     def learn(self, events: list[dict[str, Any]]) -> None:
         """Events that became known."""
@@ -161,18 +168,33 @@ class _Fold:
         early = 1 - ahead.p_after(np.where(np.isfinite(opens), opens, -np.inf) - 1)
         for place, stop in enumerate(open_stops):
             span = (clock + timedelta(seconds=float(low[place])), clock + timedelta(seconds=float(high[place])))
+            chance = float(late[place])
+            if (said := self._said(stop, tick)) is not None:
+                span, chance = said
             self._decide(
                 self._sighting(
                     stop,
                     tick,
                     event=str(EventType.ROUTE_STARTED) if set_out else None,
                     interval=span,
-                    p_late=float(late[place]),
+                    p_late=chance,
                     p_early=float(early[place]),
                     stops_before=place,
                     reason="previous_stop_overrun" if speed > 1 else None,
                 )
             )
+
+    def _said(self, stop: dict[str, Any], tick: datetime) -> tuple[tuple[datetime, datetime], float] | None:
+        """When service starts (80 %) and P(late) by the newest score of a stop at a tick, where it has one."""
+        own = self.scores.get(stop["order_id"], [])
+        place = bisect_right(own, tick, key=lambda one: one.as_of)
+        if not place or (newest := own[place - 1]).eta_p10 is None or newest.eta_p90 is None:
+            return None
+        # a stop that has not begun by now begins later than now, and none before it opens
+        low = max(newest.eta_p10, tick)
+        if not pd.isna(stop["window_start"]):
+            low = max(low, stop["window_start"].to_pydatetime())
+        return (low, max(newest.eta_p90, low)), newest.p_late
 
     def _progress(self, route_id: str, stops: list[dict[str, Any]]) -> tuple[datetime, float, float]:
         """When the van was last known to be free, how its pace compares with the plan, seconds that were planned."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from domain.codes import ScoreMoment
 from operations.freshness import TARGET_MIN
 from orchestration import settings
 from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake
@@ -54,17 +55,17 @@ def dispatch_decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResul
 )
 def stop_scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Arrival, lateness, failure and the route's hazards of every stop, again whenever that is due in the day."""
-    from orchestration.scoring import MOMENTS, score_day, wrong_scores
+    from orchestration.scoring import score_day, wrong_scores
 
     rows, wrong = [], 0
     with open_lake() as lake:
         for key in sorted(context.partition_keys):
             day = date.fromisoformat(key)
             done = score_day(lake, settings.source(), day, datetime.now(UTC), settings.home())
-            rows.append((key, done.routes, done.rows, *(done.moments.get(name, 0) for name in MOMENTS)))
+            rows.append((key, done.routes, done.rows, *(done.moments.get(name, 0) for name in ScoreMoment)))
             wrong += wrong_scores(lake, settings.source(), day)
     return dg.MaterializeResult(
-        metadata={"moments": markdown_table(["date", "routes", "rows", *MOMENTS], rows)},
+        metadata={"moments": markdown_table(["date", "routes", "rows", *ScoreMoment], rows)},
         check_results=[
             dg.AssetCheckResult(check_name="scores_in_range", passed=wrong == 0, metadata={"rows out of range": wrong})
         ],

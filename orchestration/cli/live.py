@@ -7,7 +7,7 @@ import secrets
 import signal
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ def command(
     from orchestration.live.dayfile import midnight_of, read_day, write_day
     from orchestration.live.engine import Engine
     from orchestration.live.journal import Journal
+    from orchestration.stop_scores import ScoresOfDay
 
     try:
         import uvicorn
@@ -117,7 +118,10 @@ def command(
 
             follower = Follower(feed_of(events_from, folder), engine, event_from)
         token, where = token_of(folder)
-        config = uvicorn.Config(create_app(engine, token), host, port, log_level="warning", lifespan="off")
+        # before its first event a day has the scores of its plan, made the evening before
+        now = lambda: midnight + timedelta(seconds=max(0, engine.state.clock_s))  # noqa: E731
+        scores = ScoresOfDay(home, source, service_date.date(), now)
+        config = uvicorn.Config(create_app(engine, token, scores), host, port, log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
         ending = threading.Event()
         for one in (signal.SIGTERM, signal.SIGINT):

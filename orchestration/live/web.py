@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from typing import Any
 
@@ -21,6 +21,7 @@ from operations.state.events import INTERNAL
 from orchestration.live.engine import Engine, OverloadedError, StoppedError, metrics
 from orchestration.live.suppose import supposed, what_if
 from orchestration.live.view import brief, overview, places, routes
+from orchestration.stop_scores import NewestScore
 
 MOST_EVENTS = 1_000
 MOST_SUPPOSED = 100
@@ -72,8 +73,11 @@ def event_from(row: Any) -> Event | str:
     return Event(**values, facts=facts)
 
 
-def create_app(engine: Engine, token: str) -> FastAPI:
-    """The application of one engine. Everything but ``/health`` and the empty page asks for the bearer ``token``."""
+def create_app(engine: Engine, token: str, scores: Callable[[], list[NewestScore]] | None = None) -> FastAPI:
+    """The application of one engine. Everything but ``/health`` and the empty page asks for the bearer ``token``.
+
+    ``scores``: the newest score of every open stop, those most at risk first; without it none is known.
+    """
     app = FastAPI(title="Fivefold live", docs_url=None, redoc_url=None, openapi_url=None)
     bearer = HTTPBearer(auto_error=False)
 
@@ -136,6 +140,12 @@ def create_app(engine: Engine, token: str) -> FastAPI:
     def ways(vehicles: str = Query("", max_length=20_000)) -> dict[str, Any]:
         state = engine.state
         return {"routes": routes(state, vehicles.split(",") if vehicles else sorted(state.vehicles))}
+
+    @app.get("/v1/scores", dependencies=[Depends(known)])
+    def risks(order: str = Query("", max_length=MOST_TEXT), most: int = Query(20, ge=1, le=5_000)) -> dict[str, Any]:
+        known_now = scores() if scores is not None else []
+        wanted = [one for one in known_now if one.order_id == order] if order else known_now[:most]
+        return {"scores": [one.summary() for one in wanted]}
 
     @app.get("/v1/stream", dependencies=[Depends(known)])
     async def stream(request: Request) -> StreamingResponse:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.codes import ScoreMoment
 from models.route_risk import Hazards
-from operations.rescoring import MOMENTS, Happened, PlannedRoute, PlannedStop, rescore
+from operations.rescoring import Happened, PlannedRoute, PlannedStop, rescore
 
 STOPS = 8
 LEG, DOOR = 600.0, 300.0
@@ -48,7 +49,7 @@ def test_every_stop_is_scored_by_the_plan_at_departure_and_an_hour_and_half_an_h
             ahead = one.arrival_s[2] - one.as_of_s
             asked = {"t_minus_60": 3_600, "t_minus_30": 1_800}[one.moment]
             assert abs(ahead - asked) < 400, "the median may have moved a little since the score that set the moment"
-    assert {one.moment for one in rows} <= set(MOMENTS)
+    assert {one.moment for one in rows} <= set(ScoreMoment)
     assert not any(one.moment == "silence" for one in rows), "a route on its plan is not silent"
 
 

@@ -6,9 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from domain import tables
 from models.registry import Registry
+from models.state import entity_values, seconds
 from models.training import train
-from orchestration.entity_state import FEATURES, fresh_state, replayed, snapshot_days, state_at, with_state
+from orchestration.entity_state import (
+    FEATURES,
+    advance,
+    fresh_state,
+    outcome_rows,
+    replayed,
+    snapshot_days,
+    state_at,
+    with_state,
+)
 from orchestration.lake import Lake
 from orchestration.learning import INPUTS, predict_day, training_rows
 from tests.orchestration.test_model_doors import frames
@@ -110,3 +121,55 @@ def test_a_past_score_is_derived_again_to_the_bit_when_more_is_known(lake, tmp_p
     later = predict_day(lake, tmp_path, "made", past + timedelta(days=3), past + timedelta(days=3))
     used = set(model.boosters["p"].feature_name())
     assert len(later) and len(used) == len(INPUTS["failed"])
+
+
+def test_an_outcome_told_again_or_taken_back_is_learned_once(lake):
+    features = build(lake)
+    days = sorted(set(features["service_date"]))
+    cuts = features.groupby("service_date")["as_of"].min()
+    for day in days[:6]:
+        snapshot_days(lake, "made", day, day)
+    past = with_state(lake, "made", (asked := _asked(lake, days[5])))
+    told = lake.query(
+        "select o.order_id from marts.fct_outcomes o join marts.feat_exception f using (source, order_id) "
+        "where o.attempt = 1 and greatest(o.label_time, f.as_of) < ? order by o.label_time, o.order_id limit 3",
+        [cuts[days[2]]],
+    )["order_id"].tolist()
+    again = cuts[days[5]] + pd.Timedelta(hours=2)
+
+    def correct(connection):
+        flipped = "case when outcome = 'failed' then 'delivered' else 'failed' end"
+        connection.execute(
+            f"update marts.fct_outcomes set outcome = {flipped}, label_time = ? where order_id in (?, ?)",
+            [again, *told[:2]],
+        )
+        connection.execute("delete from marts.fct_outcomes where order_id = ?", [told[2]])
+
+    lake.write(correct)
+    taken_back = {
+        "event_id": "e", "event_type": "delivered", "order_id": told[2], "attempt": 1, "event_time": again,
+        "ingest_time": again, "retracted": True, "source": "made", "file_id": "f", "service_date": days[0],
+    }  # fmt: skip
+    lake.append(tables.DELIVERY_EVENTS, pd.DataFrame([taken_back]))
+    snapshot_days(lake, "made", days[6], days[6])
+    snapshot_days(lake, "made", days[7], days[7])
+    at = cuts[days[7]].to_pydatetime()
+    state, moment = state_at(lake, "made", at)
+    assert moment == at
+    whole, rows = fresh_state(), outcome_rows(lake, "made", None, at)
+    advance(whole, rows)
+    assert set(told[:2]) <= set(rows["order_id"]) and told[2] not in set(rows["order_id"])
+    for keys in zip(*entity_values(rows, whole.entities), strict=True):
+        now = seconds(pd.Series([at]))[0]
+        assert np.array_equal(state.features(keys, now), whole.features(keys, now), equal_nan=True)
+    # scores of before it was told again are what they were; later ones are those of the replay
+    pd.testing.assert_frame_equal(with_state(lake, "made", asked), past, check_exact=True)
+    later = _asked(lake, days[7])
+    live, batch = with_state(lake, "made", later), replayed(lake, "made", later)
+    assert np.array_equal(live[SHOWN].to_numpy(), batch[SHOWN].to_numpy(), equal_nan=True)
+    noted = lake.query("select order_id, count(*) as n from prediction.entity_outcomes group by 1")
+    assert noted.set_index("order_id")["n"].loc[told].tolist() == [2, 2, 1]
+
+
+def _asked(lake: Lake, day: object) -> pd.DataFrame:
+    return lake.query("select * from marts.feat_exception where service_date = ? order by as_of, order_id", [day])

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,13 @@ pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
 
+from domain.codes import ScoreMoment
 from operations.state import Approvals, digest
 from orchestration.live.dayfile import read_day, write_day
 from orchestration.live.engine import MOST_WAITING, Engine, replay, restored
 from orchestration.live.journal import Journal
 from orchestration.live.web import create_app
+from orchestration.stop_scores import NewestScore
 from tests.operations.days import DATE, created, driven, event, make_day
 
 DAY = make_day(orders=8, vans=2, iterations=60)
@@ -62,6 +65,27 @@ def served(tmp_path):
         engine = Engine(read_day(tmp_path), journal)
         yield TestClient(create_app(engine, TOKEN)), engine, journal
         engine.close()
+
+
+def test_the_page_is_told_how_stops_were_scored_last(served):
+    _, engine, _ = served
+    when = datetime(2030, 3, 4, 10, 0, tzinfo=UTC)
+    eta = [when + timedelta(minutes=n) for n in range(5)]
+    scores = [
+        NewestScore(
+            one, "r1", ScoreMoment.ARRIVAL, when, 0, *eta, 0.4, None, 0.0, 0.0, 0.4, (("behind the plan", 0.3),)
+        )
+        for one in ("o1", "o2")
+    ]
+    client = TestClient(create_app(engine, TOKEN, lambda: scores))
+    assert client.get("/v1/scores").status_code == 401
+    one = client.get("/v1/scores?order=o2", headers=WITH).json()["scores"]
+    assert [(row["order_id"], row["moment"], row["factors"]) for row in one] == [
+        ("o2", "arrival", [["behind the plan", 0.3]])
+    ]
+    assert len(client.get("/v1/scores?most=1", headers=WITH).json()["scores"]) == 1
+    assert client.get("/v1/scores?most=0", headers=WITH).status_code == 422
+    assert TestClient(create_app(engine, TOKEN)).get("/v1/scores", headers=WITH).json() == {"scores": []}
 
 
 def post(client, *events, headers=WITH):

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("fastapi")
 
+from domain import tables
 from operations.state import Approvals
-from tests.operations.days import created, event
+from orchestration.lake import Lake
+from tests.operations.days import DATE, created, event
 from tests.orchestration.test_live import DAY, TOKEN, address_of, begin, send
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def scored(order_id):
+    at = datetime(DATE.year, DATE.month, DATE.day, tzinfo=UTC)
+    eta = {f"eta_p{level:02d}": at + timedelta(hours=10, minutes=level) for level in (5, 10, 50, 90, 95)}
+    factors = json.dumps({"failed": [], "late": [["behind the plan", 0.3]]})
+    return {
+        "source": "demo", "service_date": DATE, "route_id": "r1", "order_id": order_id, "moment": "departure",
+        "stops_before": 2, **eta, "p_late": 0.4, "p_failed": 0.1, "p_vehicle_issue": 0.0, "p_weather_or_road": 0.0,
+        "p_exception": 0.45, "factors": factors, "model_version": "m1", "as_of": at - timedelta(hours=20),
+    }  # fmt: skip
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
     sync_api = pytest.importorskip("playwright.sync_api")
+    with Lake.open(tmp_path) as lake:
+        lake.append(tables.STOP_SCORES, pd.DataFrame([scored("o3")]))
     process = begin(tmp_path, day=replace(DAY, approvals=Approvals(("assign", "tender", "leave"))))
     try:
         address = address_of(process)
@@ -47,6 +65,11 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
                 "new Set(map.canvas.getContext('2d').getImageData(0, 0, map.canvas.width, map.canvas.height).data).size"
             )
             assert colours > 10
+
+            # who is at risk, by the newest scores of the day
+            page.locator("#risks tr", has_text="departure").click()
+            assert "40 %" in page.locator("#risks").inner_text()
+            page.locator("#stop .score", has_text="behind the plan +0.30").wait_for()
 
             # a proposal comes by the stream; it is approved by one key
             send(address, [created("n1", "<img src=x onerror=alert(1)>", 9, 27_000)])

@@ -8,10 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from domain import tables
+from domain.codes import ScoreMoment
 from domain.errors import InputError
 from orchestration.cli import main
 from orchestration.lake import Lake
-from orchestration.scoring import MOMENTS, hazards_of, score_day, wrong_scores
+from orchestration.scoring import hazards_of, score_day, wrong_scores
+from orchestration.stop_scores import newest_scores, score_history
 
 DAY = date(2030, 3, 4)
 CUT_OFF = datetime(2030, 3, 3, 19, 0, tzinfo=UTC)
@@ -100,7 +102,7 @@ def test_batches_write_what_one_run_would_have_and_repeat_nothing(home, tmp_path
         done = score_day(lake, "demo", DAY, end)
         pd.testing.assert_frame_equal(written(lake), batches, check_exact=True)
     assert done.moments["plan"] == done.moments["departure"] == STOPS
-    assert set(batches["moment"]) <= set(MOMENTS) and {"t_minus_60", "silence"} <= set(batches["moment"])
+    assert set(batches["moment"]) <= set(ScoreMoment) and {"t_minus_60", "silence"} <= set(batches["moment"])
     late = batches[(batches["order_id"] == name(8)) & (batches["moment"] == "departure")].iloc[0]
     told = json.loads(late["factors"])
     assert told["failed"] == [["customer_failure_rate", 0.8]]
@@ -153,3 +155,41 @@ def test_hazards_are_the_rates_of_past_routes_shrunk_to_the_fleets(home):
     assert known.vehicle["old"] < 10 / (60 * 8), "shrunk to the fleet"
     assert known.wet > 2 * known.dry
     assert early.of("old", True) == nothing.of("v1", True), "what was known later plays no role"
+
+
+def test_one_reader_tells_the_newest_score_of_open_stops_as_of_a_moment(home):
+    soon, later = NOON + timedelta(minutes=50), NOON + timedelta(hours=3)
+    with Lake.open(home) as lake:
+        play(lake)
+        score_day(lake, "demo", DAY, later, home)
+        first, last = newest_scores(lake, "demo", DAY, soon), newest_scores(lake, "demo", DAY, later)
+        history = score_history(lake, "demo", DAY, later)
+        assert newest_scores(lake, "demo", DAY, later, most=2) == last[:2]
+    assert {one.order_id for one in last} == {name(n) for n in range(STOPS // 2, STOPS)}
+    assert {one.order_id for one in first} > {one.order_id for one in last}
+    assert [one.p_exception for one in last] == sorted((one.p_exception for one in last), reverse=True)
+    for now, told in ((soon, first), (later, last)):
+        for one in told:
+            own = [score for score in history[one.order_id] if score.as_of <= now]
+            assert own[-1] == one and one.as_of <= now
+            assert isinstance(one.moment, ScoreMoment) and one.factors
+
+
+def test_watching_a_day_scores_it_first_and_tells_who_is_at_risk(home, capfd):
+    pytest.importorskip("fastapi")
+    with Lake.open(home) as lake:
+        play(lake)
+        orders = [
+            {"order_id": name(n), "kind": "delivery", "customer_id": f"c{n}", "service_date": DAY, **ORIGIN,
+             "event_time": CUT_OFF - timedelta(hours=3)}
+            for n in range(STOPS)
+        ]  # fmt: skip
+        lake.append(tables.ORDERS, pd.DataFrame(orders))
+    call = ["--home", str(home), "watch", "demo", "2030-03-04", "--at", "2030-03-04T15:00", "--json"]
+    told = []
+    for _ in range(2):
+        assert CliRunner().invoke(main, call).exit_code == 0
+        told.append(json.loads(capfd.readouterr().out))
+    assert {one["order_id"] for one in told[0]["at_risk"]} == {name(n) for n in range(STOPS // 2, STOPS)}
+    assert told[1]["new_messages"] == 0 and told[1]["messages"] == told[0]["messages"]
+    assert {one["moment"] for one in told[0]["at_risk"]} <= set(ScoreMoment)

@@ -134,7 +134,26 @@ function show(name, quiet) {
   mark({order: name, ...(holder && !quiet ? {vehicle: holder} : {})});
   by("stop").append(make("strong", name), " " + (one.windows.length ? one.windows.map(w => clock(w[0]) + "–" + clock(w[1])).join(", ") : "any time") + (holder ? " · " + holder + " at " + clock(stop[1]) : map.done.has(name) ? " · done" : " · " + one.status) + (one.zone ? " · zone " + one.zone : "") + " ", make("span", stop && stop[2] > 0 ? Math.ceil(stop[2] / 60) + " min late " : "", "bad"));
   const b = make("button", "Override"); b.type = "button"; b.addEventListener("click", () => override(name)); by("stop").append(b);
+  scored(name);
   if (!quiet) { since = performance.now(); vehicles() }
+}
+// --- how stops were scored last: chances, when and why, what moved them
+const share = p => p === null ? "" : Math.round(100 * p) + " %", when = t => t ? new Date(t).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"}) : "";
+const why = one => one.factors.map(([name, by]) => name + " " + (by > 0 ? "+" : "") + by.toFixed(2)).join("; ");
+const span = one => one.eta_p10 ? when(one.eta_p10) + "–" + when(one.eta_p90) : "there";
+async function risks() {
+  const answer = await ask("/v1/scores"); if (!answer.ok) return;
+  const {scores} = await answer.json(); by("risk-none").hidden = scores.length > 0;
+  by("risks").replaceChildren(...scores.map(one => {
+    const tr = row([[one.order_id], [one.route_id], [share(one.p_late), one.p_late >= 0.5 ? "n bad" : "n"], [share(one.p_failed), "n"], [span(one)], [one.moment + " " + when(one.as_of)], [why(one)]]);
+    tr.addEventListener("click", () => show(one.order_id)); return tr;
+  }));
+}
+async function scored(name) {
+  const answer = await ask("/v1/scores?order=" + encodeURIComponent(name)); if (!answer.ok) return;
+  const [one] = (await answer.json()).scores; if (!one || map.marked.order !== name) return;
+  const told = by("stop").querySelector(".score") || by("stop").appendChild(make("span", "", "score dim"));
+  told.textContent = " arrives " + span(one) + ", late " + share(one.p_late) + (one.p_failed === null ? "" : ", failed " + share(one.p_failed)) + " (" + one.moment + " " + when(one.as_of) + (one.factors.length ? ": " + why(one) : "") + ")";
 }
 // --- what if
 by("zone").addEventListener("change", () => mark({zone: by("zone").value}));
@@ -187,5 +206,5 @@ by("door").addEventListener("submit", async event => {
   by("door").hidden = true; by("day").hidden = false;
   await refresh(); await places();
   for (const one of (await answer.json()).decisions.slice(-300)) decision(one);
-  follow(); setInterval(refresh, 5000); by("queue").focus();
+  follow(); risks(); setInterval(refresh, 5000); setInterval(risks, 20000); by("queue").focus();
 });
