@@ -11,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from domain.codes import EventType
 from models.metrics import coverage_scores
 from models.route_day import PastRoute, PlannedRoute, RouteDay, stops_ahead
+from models.route_risk import learn_under_way
+from operations.rescoring import Happened, PlannedStop, rescore
+from operations.rescoring import PlannedRoute as Published
 from orchestration.cli.options import fivefold_command
 from solvers.travel import TravelModel, fit_travel
 
@@ -96,18 +100,57 @@ def _marginal(past: list[PastRoute], plan: PlannedRoute) -> Floats:
     return _planned(plan)[:, None] + np.nanquantile(errors, [0.05, 0.1, 0.5, 0.9, 0.95])
 
 
+def _rescored(one: PastRoute, name: str, learned: RouteDay) -> pd.DataFrame:
+    """Every score that a day writes of a route as it moves, beside when each stop was reached."""
+    plan, arrival = one.plan, _planned(one.plan)
+    left = np.maximum(arrival, plan.earliest_s) + plan.service_s
+    planned = zip(plan.drive_s, plan.service_s, plan.earliest_s, arrival, left, strict=True)
+    stops = tuple(
+        PlannedStop(str(n), float(drive), float(door), float(earliest), np.inf, float(there), float(gone))
+        for n, (drive, door, earliest, there, gone) in enumerate(planned)
+    )
+    told = [Happened(EventType.ROUTE_STARTED, one.started_s, one.started_s)]
+    for n in range(len(stops)):
+        # what failed without having been reached (not loaded) is told as such
+        end = EventType.DELIVERED if np.isfinite(one.arrived_s[n]) else EventType.ATTEMPT_FAILED
+        moments = {EventType.ARRIVED: one.arrived_s, EventType.SERVICE_STARTED: one.served_s, end: one.concluded_s}
+        told += [Happened(kind, at[n], at[n], str(n)) for kind, at in moments.items() if np.isfinite(at[n])]
+    route = Published(name, plan.start_s - 10 * 3_600, plan.start_s, stops)
+    rows = rescore(route, told, max(event.at_s for event in told), learned)
+    return pd.DataFrame(
+        [
+            (str(row.moment), one.arrived_s[int(row.order_id)], *row.arrival_s)
+            for row in rows
+            if row.arrival_s is not None and np.isfinite(one.arrived_s[int(row.order_id)])
+        ],
+        columns=["moment", "actual", "q05", "q10", "q50", "q90", "q95"],
+    )
+
+
+def _by_moment(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Coverage and width of the rows of each moment, and of all."""
+    out = {}
+    for name, own in (("all", rows), *rows.groupby("moment")):
+        y, q05, q10, q50, q90, q95 = (own[n].to_numpy(float) for n in ("actual", "q05", "q10", "q50", "q90", "q95"))
+        error = float(np.abs(y - q50).mean())
+        scores = {**coverage_scores(y, q10, q90, 0.8), **coverage_scores(y, q05, q95, 0.9)}
+        out[str(name)] = {"n": len(own), "mae_s": error, **scores}
+    return out
+
+
 @fivefold_command(
     "Coverage and width of arrival intervals along routes of the twin, each day predicted from the days before it, "
-    "beside planned arrival plus the errors of past stops.",
-    example="fivefold bench arrivals --json\nfivefold bench arrivals --days 60",
+    "beside planned arrival plus the errors of past stops; with --on-the-way also as the day moves, by moment.",
+    example="fivefold bench arrivals --json\nfivefold bench arrivals --on-the-way",
 )
-def command(days: int, warm: int, home: Path) -> Any:
+def command(days: int, warm: int, on_the_way: bool, home: Path) -> Any:
     routes = _routes(days)
     truth, group = [], []
     said: dict[str, list[Floats]] = {"fivefold": [], "errors_of_past_stops": []}
+    rescored = [pd.DataFrame()]
     for day in range(warm, days):
         past = [one for one in routes if one.day < day]
-        learned = RouteDay.learn(past)
+        learned = learn_under_way(past) if on_the_way else RouteDay.learn(past)
         for number, one in enumerate(one for one in routes if one.day == day):
             known = np.isfinite(one.arrived_s)
             truth.append(one.arrived_s[known])
@@ -115,6 +158,8 @@ def command(days: int, warm: int, home: Path) -> Any:
             said["errors_of_past_stops"].append(_marginal(past, one.plan)[known])
             if learned is not None:
                 said["fivefold"].append(learned.quantiles(one.plan, seed=number)[known])
+                if on_the_way:
+                    rescored.append(_rescored(one, f"{day}-{number}", learned))
     y, ahead = np.concatenate(truth), np.concatenate(group)
     result: dict[str, Any] = {"days": days - warm, "routes": len(truth), "stops": len(y)}
     for name, parts in said.items():
@@ -129,6 +174,9 @@ def command(days: int, warm: int, home: Path) -> Any:
             },
         }
 
+    if on_the_way:
+        result["on_the_way"] = _by_moment(pd.concat(rescored))
+
     def show() -> None:
         click.echo(f"{result['stops']:,} stops of {result['routes']} routes on {result['days']} days")
         for name in said:
@@ -137,6 +185,12 @@ def command(days: int, warm: int, home: Path) -> Any:
                 f"{name:>22}  MAE {one['mae_s'] / 60:5.1f} min"
                 f"  80 %: {one['coverage_80']:.3f} in {one['width_80_s'] / 60:5.1f} min"
                 f"  90 %: {one['coverage_90']:.3f} in {one['width_90_s'] / 60:5.1f} min"
+            )
+        for moment, one in result.get("on_the_way", {}).items():
+            click.echo(
+                f"{moment:>22}  {one['n']:>7,} rows  80 %: {one['coverage_80']:.3f}"
+                f" in {one['width_80_s'] / 60:5.1f} min"
+                f"  90 %: {one['coverage_90']:.3f}"
             )
 
     return result, show
@@ -148,3 +202,6 @@ command = click.option("--days", default=30, show_default=True, type=click.IntRa
 command = click.option(
     "--warm", default=12, show_default=True, type=click.IntRange(6, 300), help="Days before the first prediction."
 )(command)
+command = click.option("--on-the-way", is_flag=True, help="Also every score as the day moves, by moment (minutes).")(
+    command
+)

@@ -18,12 +18,13 @@ from models.promotion import compare_arms
 from models.protocol import CALENDAR, Floats, Spec, check_split, design, joined, ordered, with_calendar
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, as_entities, replay, seconds, timeline
 from models.survival import Spells, delayed, hazard_arms
-from models.training import find_rounds, fit, parameters_for, recency_weights, refit_leaves, slots_of
+from models.training import find_rounds, fit, fit_bag, parameters_for, recency_weights, refit_leaves, slots_of
 
 WARM_UP_SHARE, WARM_UP_DAYS = 0.3, 28.0
 FEWEST_ROWS = 200
 REFIT_WINDOW_DAYS = 21.0
 TOLD = {
+    "bagged": "bagged_weekly_refit",
     "weekly": "live_history_weekly_refit",
     "static": "frozen_model_live_state",
     "frozen_history": "frozen_model_frozen_state",
@@ -109,7 +110,7 @@ def _arms(
     known = np.maximum(np.where(np.isfinite(known), known, np.inf), decision)
     until_s = float(seconds(pd.Series([train_until]))[0])
     origins = _origins(decision, until_s, spec.refit_days)
-    names = ("weekly", "static", "leaf_refit", "weekly_no_history", "frozen_history", "no_history")
+    names = ("bagged", "weekly", "static", "leaf_refit", "weekly_no_history", "frozen_history", "no_history")
     out = {name: np.full(len(rows), np.nan) for name in names}
     versions = np.full(len(rows), "", dtype=object)
     models: dict[str, Any] = {}
@@ -125,26 +126,30 @@ def _arms(
         anew = first or start == until_s
         if anew or len(past) >= fitted * 1.005:
             weight = recency_weights((start - decision[past]) / DAY_S, spec.recency_days)
-            for name, matrix in (("weekly", full), ("weekly_no_history", plain)):
+            for name, matrix, fitting in (("bagged", full, fit_bag), ("weekly_no_history", plain, fit)):
                 parameters = parameters_for("binary", len(past))
                 slots = slots_of(matrix.shape[1] - count, count)
                 if anew:
                     rounds[name] = find_rounds(matrix[past], y[past], slots, parameters, weight)
-                models[name] = fit(matrix[past], y[past], slots, parameters, rounds[name], weight)
+                models[name] = fitting(matrix[past], y[past], slots, parameters, rounds[name], weight)
+            # ours is the mean of several; the baseline is one LightGBM of the same rows, as anybody would fit it
+            models["weekly"] = models["bagged"].boosters[0]
             fitted = len(past)
         if anew:
-            models["static"], models["no_history"] = models["weekly"], models["weekly_no_history"]
+            models["static"], models["no_history"] = models["bagged"], models["weekly_no_history"]
         if not chosen.any():
             continue
-        version = hashlib.sha256(models["weekly"].model_to_string().encode()).hexdigest()[:10]
+        version = hashlib.sha256(models["bagged"].model_to_string().encode()).hexdigest()[:10]
         versions[chosen] = f"{pd.Timestamp(start, unit='s'):%Y-%m-%d}-{version}"
         for name, matrix in (
-            ("weekly", full), ("static", full), ("weekly_no_history", plain), ("frozen_history", cold),
-            ("no_history", plain),
+            ("bagged", full), ("weekly", full), ("static", full), ("weekly_no_history", plain),
+            ("frozen_history", cold), ("no_history", plain),
         ):  # fmt: skip
             booster = models["static" if name == "frozen_history" else name]
             out[name][chosen] = booster.predict(matrix[chosen], num_threads=1)
-        _nightly(out["leaf_refit"], models["static"], full, y, decision, known, start, min(end, decision[-1]))
+        _nightly(
+            out["leaf_refit"], models["static"].boosters[0], full, y, decision, known, start, min(end, decision[-1])
+        )
     for entity in as_entities(spec.entities):
         out[f"{_short(entity.name)}_rate"] = _rate(live, entity.name, spec)
     return _Arms(out, versions)
@@ -208,7 +213,7 @@ def _online(
     """Go through decisions and matured labels in order of time; every label is learned once, when it is known."""
     y = rows["label"].to_numpy(float)
     rates = [name for name in arms.values if name.endswith("_rate")]
-    names: tuple[str, ...] = ("weekly", "static", "leaf_refit", "weekly_no_history", "no_history", *rates)
+    names: tuple[str, ...] = ("bagged", "weekly", "static", "leaf_refit", "weekly_no_history", "no_history", *rates)
     if "survival" in arms.values:
         # what learns from labels of weeks ago follows drift in opposite phase: only what does not, competes
         names = ("survival", "survival_frozen", "no_history")

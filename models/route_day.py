@@ -50,13 +50,18 @@ class PastRoute:
 
 @dataclass(frozen=True)
 class RouteDay:
-    """What is learned of past routes; ``widen``: by level and group of horizons, in widths of the interval."""
+    """What is learned of past routes; ``widen``: by level and group of horizons, in widths of the interval.
+
+    ``under_way``: the same of routes that are on their way, by level and ``models.route_risk``'s groups; empty where
+    that was not learned.
+    """
 
     drive: Residuals
     service: Residuals
     delays_s: Floats
     widen: dict[float, dict[int, float]] = field(default_factory=dict)
     routes: int = 0
+    under_way: dict[float, dict[int, float]] = field(default_factory=dict)
 
     @classmethod
     def learn(cls, past: Sequence[PastRoute]) -> RouteDay | None:
@@ -64,12 +69,21 @@ class RouteDay:
         days = sorted({one.day for one in past})
         if sum(len(one.arrived_s) for one in past) < FEWEST_STOPS or len(days) < FOLDS:
             return None
+        scores = [rest._misses(held) for rest, held in cls.held_out(past, {})]
+        return replace(cls._fitted(past), widen=widening(np.concatenate(scores), len(past)))
+
+    @classmethod
+    def held_out(
+        cls, past: Sequence[PastRoute], widen: dict[float, dict[int, float]]
+    ) -> list[tuple[RouteDay, list[PastRoute]]]:
+        """What each fold's rest teaches, with ``widen``, and the routes of the fold's days, which it has not seen."""
+        days = sorted({one.day for one in past})
         fold = {day: number % FOLDS for number, day in enumerate(days)}
-        scores: list[Floats] = []
+        out = []
         for number in range(FOLDS):
-            held = cls._fitted([one for one in past if fold[one.day] != number])
-            scores.append(held._misses([one for one in past if fold[one.day] == number]))
-        return replace(cls._fitted(past), widen=_widening(np.concatenate(scores), len(past)))
+            rest, held = ([one for one in past if (fold[one.day] == number) == own] for own in (False, True))
+            out.append((replace(cls._fitted(rest), widen=widen), held))
+        return out
 
     @classmethod
     def _fitted(cls, past: Sequence[PastRoute]) -> RouteDay:
@@ -122,13 +136,16 @@ class RouteDay:
         return np.asarray(q)
 
 
-def _widening(misses: Floats, routes: int) -> dict[float, dict[int, float]]:
-    """By level and group. Stops of a route miss together, so the small-sample correction counts routes, not stops."""
+def widening(misses: Floats, routes: int, groups: int = len(STOPS_AHEAD) + 1) -> dict[float, dict[int, float]]:
+    """By level and group, from rows of group and misses. A group of fewer than 100 takes the misses of all.
+
+    Stops of a route miss together, so the small-sample correction counts routes, not stops.
+    """
     out: dict[float, dict[int, float]] = {}
     for column, level in enumerate(INTERVALS, 1):
         asked = min(1.0, level * (1 + 1 / max(routes, 1)))
         out[level] = {}
-        for group in range(len(STOPS_AHEAD) + 1):
+        for group in range(groups):
             own = misses[misses[:, 0] == group, column]
             out[level][group] = conformal_quantile(own if len(own) >= FEWEST else misses[:, column], asked)
     return out
@@ -157,4 +174,5 @@ def _residuals(table: Floats) -> Residuals:
     if len(actual) < 2:
         return found
     total = np.minimum(actual, np.quantile(actual, 0.995)).sum() / planned.sum()
-    return replace(found, bias=float(np.log(total)) - (found.day_sd**2 + found.leg_sd**2) / 2)
+    bias = float(np.log(total)) - (found.day_sd**2 + found.leg_sd**2) / 2
+    return replace(found, bias=bias, usual=found.bias)

@@ -18,12 +18,14 @@ class Residuals:
     """How reality differs from a plan: a factor on durations shared by the day, and one of each leg, both log-normal.
 
     ``bias``: log of actual over planned; ``day_sd`` is what the legs of one driver-day have in common, ``leg_sd`` what
-    each has of its own. Independent legs summed would make intervals too narrow.
+    each has of its own. Independent legs summed would make intervals too narrow. ``usual``: the mean of the logs, from
+    which a day's pace is told, where ``bias`` is another (one that keeps the sum of all legs); NaN: it is ``bias``.
     """
 
     bias: float
     day_sd: float
     leg_sd: float
+    usual: float = float("nan")
 
 
 def fit_residuals(planned_s: Floats, actual_s: Floats, driver_day: npt.NDArray[np.int64]) -> Residuals:
@@ -48,7 +50,8 @@ def fit_residuals(planned_s: Floats, actual_s: Floats, driver_day: npt.NDArray[n
 def posterior_day_factor(residuals: Residuals, planned_s: Floats, actual_s: Floats) -> tuple[float, float]:
     """Mean and standard deviation of today's factor, given the legs driven so far (normal-normal update)."""
     good = (planned_s > 0) & (actual_s > 0)
-    seen = np.log(actual_s[good] / planned_s[good]) - residuals.bias
+    usual = residuals.bias if np.isnan(residuals.usual) else residuals.usual
+    seen = np.log(actual_s[good] / planned_s[good]) - usual
     precision = 1 / max(residuals.day_sd**2, 1e-9) + len(seen) / max(residuals.leg_sd**2, 1e-9)
     mean = float(seen.sum() / max(residuals.leg_sd**2, 1e-9) / precision)
     return mean, float(np.sqrt(1 / precision))

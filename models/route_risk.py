@@ -8,12 +8,23 @@ stop by the exposure until then. P(late) comes with what moved it: the same worl
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from models.route_day import INTERVALS, MIN_WIDTH_S, RouteDay, stops_ahead
+from models.intervals import cqr_scores
+from models.route_day import (
+    FEWEST_STOPS,
+    INTERVALS,
+    MIN_WIDTH_S,
+    STOPS_AHEAD,
+    PastRoute,
+    RouteDay,
+    stops_ahead,
+    widening,
+)
 from models.route_eta import LEVELS, Residuals, carried_hazard, posterior_day_factor
 
 Floats = npt.NDArray[np.float64]
@@ -24,6 +35,10 @@ LEAST_SHARE = 0.01
 """A factor that moves a chance by less is not told."""
 PACE, BEHIND, AHEAD, SILENT = "pace of the route today", "behind the plan", "ahead of the plan", "no sign since"
 WAITING, DRIVING, AT_DOOR = "waiting", "driving", "at_door"
+MOMENTS = (DRIVING, AT_DOOR)
+HORIZONS = len(STOPS_AHEAD) + 1
+MOST_ROUTES, MOST_MOMENTS = 60, 8
+"""Past routes that are gone through, and stops of each at which its rest is scored: a second or two."""
 UNKNOWN = RouteDay(Residuals(0.0, 0.15, 0.35), Residuals(0.0, 0.15, 0.45), np.array([0.0, 300.0, 900.0]))
 """Spread of legs, doors and departures where nothing of the past is known: declared, wide."""
 
@@ -87,7 +102,7 @@ def score(stops: OpenStops, progress: Progress, learned: RouteDay | None, hazard
     belief = learned or UNKNOWN
     arrival, begin = _worlds(stops, progress, belief, seed)
     late = (begin > stops.latest_s).mean(axis=0)
-    quantiles = _widened(np.quantile(arrival, LEVELS, axis=0).T, belief)
+    quantiles = _widened(np.quantile(arrival, LEVELS, axis=0).T, belief, progress)
     exposure = np.maximum(quantiles[:, 2] - progress.now_s, 0.0)
     if progress.phase == AT_DOOR and len(stops):
         quantiles[0], exposure[0] = np.nan, 0.0
@@ -155,16 +170,85 @@ def _drawn(planned_s: Floats, residuals: Residuals, done: Floats, rng: np.random
     return np.asarray(np.maximum(planned_s, 1.0) * np.exp(residuals.bias + day[:, None] + own))
 
 
-def _widened(q: Floats, belief: RouteDay) -> Floats:
-    """Quantiles with what past days showed beyond theirs, by stops ahead."""
+def _widened(q: Floats, belief: RouteDay, progress: Progress) -> Floats:
+    """Quantiles with what past days showed beyond theirs, by the kind of moment and stops ahead."""
     group = stops_ahead(len(q))
     for level, (lo, hi) in INTERVALS.items():
-        if level in belief.widen:
-            share = np.array([belief.widen[level][one] for one in group.tolist()])
+        learned, groups = belief.widen.get(level), group
+        if progress.phase in MOMENTS and level in belief.under_way:
+            learned, groups = belief.under_way[level], group + _moment(progress) * HORIZONS
+        if learned is not None:
+            share = np.array([learned[one] for one in groups.tolist()])
             wide = share * np.maximum(q[:, hi] - q[:, lo], MIN_WIDTH_S)
             q[:, lo], q[:, hi] = q[:, lo] - wide, q[:, hi] + wide
     q.sort(axis=1)
     return q
+
+
+def _moment(progress: Progress) -> int:
+    """Kind of moment: just left a stop, just there, and the same after a silence."""
+    return MOMENTS.index(progress.phase) + len(MOMENTS) * (progress.now_s > progress.since_s)
+
+
+def learn_under_way(past: Sequence[PastRoute]) -> RouteDay | None:
+    """As ``RouteDay.learn``, and how far arrivals lie outside the intervals that are given on the way.
+
+    Some arrivals, completions and silences of past routes are scored by what the other days teach (each day held out
+    in turn); None where there is too little.
+    """
+    learned = RouteDay.learn(past)
+    if learned is None:
+        return None
+    every = max(1, len(past) // MOST_ROUTES)
+    misses, number = [np.empty((0, 1 + len(INTERVALS)))], 0
+    for rest, held in RouteDay.held_out(past, {}):
+        for route in held[::every]:
+            number += 1
+            misses += [_misses(route, progress, first, rest, number) for progress, first in _on_the_way(route, rest)]
+    table = np.concatenate(misses)
+    if len(table) < FEWEST_STOPS:
+        return learned
+    return replace(learned, under_way=widening(table, number, 2 * len(MOMENTS) * HORIZONS))
+
+
+def _open(route: PastRoute, first: int) -> OpenStops:
+    plan, none = route.plan, np.full(len(route.arrived_s) - first, np.inf)
+    return OpenStops(plan.drive_s[first:], plan.service_s[first:], plan.earliest_s[first:], none, none * np.nan)
+
+
+def _on_the_way(route: PastRoute, belief: RouteDay) -> Iterator[tuple[Progress, int]]:
+    """Moments of a past route, and its first open stop at each: some arrivals and completions, and silences there."""
+    before = np.append(route.started_s, route.concluded_s[:-1])
+    drives = np.column_stack([route.plan.drive_s, np.maximum(route.arrived_s - before, 1.0)])
+    doors = np.column_stack([np.maximum(route.plan.service_s, 1.0), route.concluded_s - route.served_s])
+    count = len(drives)
+    for stop in np.unique(np.linspace(0, count - 1, MOST_MOMENTS).astype(int)).tolist():
+        for phase, since, until, legs, first in (
+            (AT_DOOR, route.arrived_s[stop], route.concluded_s[stop], stop + 1, stop),
+            (DRIVING, before[stop], route.arrived_s[stop], stop, stop),
+        ):
+            if not np.isfinite(since) or not np.isfinite(until):
+                continue
+            done = [
+                rows[np.isfinite(rows).all(axis=1) & (rows > 0).all(axis=1)] for rows in (drives[:legs], doors[:stop])
+            ]
+            progress = Progress(since, phase, since, since, *done)
+            yield progress, first
+            silent = since + silence_s(_open(route, first), progress, belief)
+            if silent < until:
+                yield replace(progress, now_s=silent), first
+
+
+def _misses(route: PastRoute, progress: Progress, first: int, belief: RouteDay, seed: int) -> Floats:
+    """Group, and how far outside its 80 and 90 % interval each stop that is not reached yet lay (in widths)."""
+    arrival, _ = _worlds(_open(route, first), progress, belief, seed)
+    q = np.quantile(arrival, LEVELS, axis=0).T
+    actual = route.arrived_s[first:]
+    good = np.isfinite(actual) & (np.arange(len(q)) >= (progress.phase == AT_DOOR))
+    columns = [(stops_ahead(len(q)) + _moment(progress) * HORIZONS).astype(float)]
+    for lo, hi in INTERVALS.values():
+        columns.append(cqr_scores(actual, q[:, lo], q[:, hi]) / np.maximum(q[:, hi] - q[:, lo], MIN_WIDTH_S))
+    return np.column_stack(columns)[good]
 
 
 def _moved(

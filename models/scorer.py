@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import heapq
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -19,12 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import ModelError
-from models.eta_online import EtaLayer
+from models.eta_online import BOUNDS, EtaLayer
 from models.online import OnlineLayer
 from models.state import EntityState
 
 Floats = npt.NDArray[np.float64]
-FORMAT = 4
+FORMAT = 5
+LAST_BOUND = max(BOUNDS)
 REMEMBERED = 200_000
 """Concluded decisions that are remembered, so that an outcome told twice is known as such."""
 
@@ -48,6 +50,15 @@ class Outcome:
     entity: str
     known_s: float
     label: float
+    offset: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The work of a decision has ended, which may be told long before its outcome may be learned."""
+
+    entity: str
+    at_s: float
     offset: int = -1
 
 
@@ -79,10 +90,20 @@ class Scorer:
 
     ``boosters``: the champion first; a probability head has one or more experts, an ETA head the five quantiles.
     A model sees the decision's features, then the state's, in that order.
+
+    ``ends``: the caller tells ``Ended`` of all work as it ends. Then each bound of an ETA is judged when its time has
+    come, of open work too, and moved towards its share without waiting for labels to mature (``EtaLayer.judge``).
+    Without being told, open and ended work look alike, and bounds are left to the windows of matured scores.
     """
 
     def __init__(
-        self, state: EntityState, boosters: Sequence[Any], layer: OnlineLayer | EtaLayer, version: str, features: int
+        self,
+        state: EntityState,
+        boosters: Sequence[Any],
+        layer: OnlineLayer | EtaLayer,
+        version: str,
+        features: int,
+        ends: bool = False,
     ) -> None:
         self.state, self.boosters, self.layer = state, list(boosters), layer
         self.version, self.features = version, features
@@ -92,8 +113,11 @@ class Scorer:
         self._rates = [n for n, name in enumerate(state.names) if "__rate" in name and "d" in name.rsplit("_", 1)[-1]]
         self._waiting: dict[str, _Waiting] = {}
         self._done: dict[str, None] = {}
+        self.ends = ends and isinstance(layer, EtaLayer)
+        self._bounds: list[tuple[float, int, str, int]] = []
+        self._judged: dict[str, tuple[Floats, float]] = {}  # quantiles of the models, and when it ended
 
-    def process(self, events: Iterable[Decision | Outcome]) -> list[tuple[str, Any]]:
+    def process(self, events: Iterable[Decision | Outcome | Ended]) -> list[tuple[str, Any]]:
         """Take a batch of events in their order; returns (entity, prediction) of its decisions.
 
         A prediction is a probability, or quantiles in seconds at 5, 10, 50, 90 and 95 %.
@@ -105,11 +129,29 @@ class Scorer:
         for number, event in enumerate(batch):
             if event.offset >= 0:
                 self.offset = max(self.offset, event.offset)
-            if isinstance(event, Outcome):
+            if isinstance(event, Ended):
+                self._note_end(event)
+            elif isinstance(event, Outcome):
                 self._learn(event)
             elif (row := decisions.get(number)) is not None:
                 out.append((event.entity, self._predict(event, base[row], matrix[row])))
         return out
+
+    def _note_end(self, event: Ended) -> None:
+        self._judge(event.at_s)
+        known = self._judged.get(event.entity)
+        if known is not None and np.isfinite(event.at_s):
+            self._judged[event.entity] = (known[0], min(known[1], event.at_s))
+
+    def _judge(self, now_s: float) -> None:
+        """Bounds whose time has come: had the work ended by then, as far as was told?"""
+        while self._bounds and self._bounds[0][0] < now_s:
+            bound_s, _, entity, column = heapq.heappop(self._bounds)
+            raw, ended_s = self._judged[entity]
+            if isinstance(self.layer, EtaLayer):
+                self.layer.judge(column, raw, ended_s <= bound_s)
+            if column == LAST_BOUND:
+                del self._judged[entity]
 
     def predict(self, rows: Sequence[Decision]) -> list[tuple[str, Any]]:
         """Predictions of decisions, noted as open work."""
@@ -119,7 +161,7 @@ class Scorer:
         """Take in outcomes."""
         self.process(events)
 
-    def _read(self, batch: list[Decision | Outcome]) -> tuple[Floats, dict[int, int]]:
+    def _read(self, batch: list[Decision | Outcome | Ended]) -> tuple[Floats, dict[int, int]]:
         """First pass: the state moves through the events, and each decision gets its row of the matrix."""
         rows: list[Floats] = []
         decisions: dict[int, int] = {}
@@ -136,6 +178,8 @@ class Scorer:
                 rows.append(row)
                 empty = np.empty(0)
                 self._waiting[event.entity] = _Waiting(event.keys, event.at_s, event.load, empty, empty, empty, 0.0)
+                continue
+            if isinstance(event, Ended):
                 continue
             waiting = self._waiting.get(event.entity)
             if waiting is None or not np.isfinite(event.label) or not np.isfinite(event.known_s):
@@ -160,7 +204,15 @@ class Scorer:
         waiting.base = base
         if isinstance(self.layer, EtaLayer):
             waiting.base = np.maximum(np.sort(base), 0.0)
+            if self.ends:
+                self._judge(event.at_s)
             quantiles, waiting.memo = self.layer.predict(waiting.base)
+            if self.ends:
+                self._judged[event.entity] = (waiting.base, np.inf)
+                for column in BOUNDS:  # the quantiles are in order, so the last bound passes last
+                    heapq.heappush(
+                        self._bounds, (event.at_s + float(quantiles[column]), self.counts.scored, event.entity, column)
+                    )
             return quantiles
         rates = row[self.features :][self._rates]
         waiting.linear = np.where(np.isfinite(rates), rates, 0.0)[: self.layer.linear_count]
@@ -213,6 +265,8 @@ class Scorer:
                 for entity, w in self._waiting.items()
             ],
             "done": list(self._done),
+            "bounds": [list(one) for one in self._bounds],
+            "judged": [[entity, _packed(raw), ended_s] for entity, (raw, ended_s) in self._judged.items()],
             "counts": [getattr(self.counts, name) for name in Counts.__slots__],
         }  # fmt: skip
         draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -245,6 +299,8 @@ class Scorer:
                 tuple(keys), at_s, load, _unpacked(base), _unpacked(said), _unpacked(linear), raw, kept
             )
         self._done = dict.fromkeys(content["done"])
+        self._bounds = [(float(at), int(n), str(entity), int(column)) for at, n, entity, column in content["bounds"]]
+        self._judged = {entity: (_unpacked(raw), float(ended_s)) for entity, raw, ended_s in content["judged"]}
         self.counts = Counts(*content["counts"])
         self.offset = int(content["offset"])
         return self.offset
@@ -259,4 +315,4 @@ def _unpacked(packed: list[Any]) -> Floats:
     return np.frombuffer(base64.b64decode(packed[1]), dtype="<f8").reshape(packed[0]).copy()
 
 
-__all__ = ["Counts", "Decision", "Outcome", "Scorer"]
+__all__ = ["Counts", "Decision", "Ended", "Outcome", "Scorer"]

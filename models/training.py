@@ -46,6 +46,9 @@ FEW_BINARY = {"num_leaves": 8, "min_data_in_leaf": 50, "feature_fraction": 0.2}
 """A probability from few rows. History of many entities is many columns that say nearly the same, so each tree sees
 few of them, of few rows too; chosen on what lies before the scored rows of two sources, one small with strong drift."""
 FEW_QUANTILE = {"num_leaves": 12, "min_data_in_leaf": 30}
+BAGS = ((SMALL, 5), (300_000, 2))
+"""Up to so many rows, so many boosters that saw other rows and columns are averaged: what one of few rows says is noise
+to a good part. Of more rows than the last, one."""
 TAIL_SHARE = 0.15
 """Newest share of the rows: stops the training early and calibrates the intervals."""
 QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
@@ -59,7 +62,7 @@ def head_name(level: float) -> str:
 
 @dataclass(frozen=True)
 class Model:
-    """Boosters by quantile (``p`` for a probability), the columns they read, and conformal widening by level."""
+    """Boosters by quantile (``p``, ``p1``, ... for a probability), columns they read, conformal widening by level."""
 
     task: str
     numbers: tuple[str, ...]
@@ -76,10 +79,8 @@ class Model:
         """
         matrix = encode(frame, self.numbers, self.categories)
         if "p" in self.boosters:
-            return pd.DataFrame(
-                {"probability": np.clip(self.boosters["p"].predict(matrix, num_threads=THREADS), 0, 1)},
-                index=frame.index,
-            )
+            chance = Bag(list(self.boosters.values())).predict(matrix, num_threads=THREADS)
+            return pd.DataFrame({"probability": chance}, index=frame.index)
         names = [head_name(q) for q in QUANTILES]
         raw = np.column_stack([self.boosters[name].predict(matrix, num_threads=THREADS) for name in names])
         raw.sort(axis=1)
@@ -92,8 +93,9 @@ class Model:
     def factors(self, frame: pd.DataFrame, top: int = 3) -> list[list[tuple[str, float]]]:
         """The ``top`` features that moved each prediction most (SHAP, Lundberg, Lee 2017; log odds or s)."""
         matrix = encode(frame, self.numbers, self.categories)
-        head = self.boosters.get("p") or self.boosters["q50"]
-        shares = np.asarray(head.predict(matrix, pred_contrib=True, num_threads=THREADS))[:, :-1]
+        heads = list(self.boosters.values()) if "p" in self.boosters else [self.boosters["q50"]]
+        told = [np.asarray(one.predict(matrix, pred_contrib=True, num_threads=THREADS)) for one in heads]
+        shares = np.mean(told, axis=0)[:, :-1]
         names = [*self.numbers, *self.categories]
         order = np.argsort(-np.abs(shares), axis=1)[:, :top]
         return [[(names[k], float(row[k])) for k in chosen] for row, chosen in zip(shares, order, strict=True)]
@@ -170,6 +172,38 @@ def fit(
     return lgb.train(parameters, lgb.Dataset(matrix, y, categorical_feature=slots, weight=weight), rounds)
 
 
+@dataclass(frozen=True)
+class Bag:
+    """Boosters of one probability, averaged in log odds; says what one booster says."""
+
+    boosters: list[Any]
+
+    def predict(self, matrix: npt.NDArray[np.float64], num_threads: int = THREADS) -> npt.NDArray[np.float64]:
+        """Probability of each row."""
+        if len(self.boosters) == 1:
+            return np.clip(self.boosters[0].predict(matrix, num_threads=num_threads), 0, 1)
+        raw = [one.predict(matrix, raw_score=True, num_threads=num_threads) for one in self.boosters]
+        return np.asarray(1 / (1 + np.exp(-np.clip(np.mean(raw, axis=0), -30, 30))))
+
+    def model_to_string(self) -> str:
+        """The texts of all."""
+        return "".join(one.model_to_string() for one in self.boosters)
+
+
+def fit_bag(
+    matrix: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    slots: list[int],
+    parameters: dict[str, Any],
+    rounds: int,
+    weight: npt.NDArray[np.float64] | None = None,
+) -> Bag:
+    """As many boosters as their rows call for (``BAGS``), each with a seed of its own; the first is that of ``fit``."""
+    count = next((many for rows, many in BAGS if len(y) < rows), 1)
+    seeds = [parameters | {"seed": parameters.get("seed", 0) + number} for number in range(count)]
+    return Bag([fit(matrix, y, slots, one, rounds, weight) for one in seeds])
+
+
 def refit_leaves(
     booster: Any,
     matrix: npt.NDArray[np.float64],
@@ -232,8 +266,9 @@ def train(
         parameters = parameters_for("binary", len(frame)) | (tuned or {})
         best = rounds or find_rounds(matrix, y, slots, parameters, weight)
         # the newest rows say most about tomorrow: learn from them too, as long as the tail said
-        head = fit(matrix, y, slots, parameters, best, weight)
-        return Model(task, tuple(numbers), levels, {"p": head}, {}, len(frame))
+        heads = fit_bag(matrix, y, slots, parameters, best, weight).boosters
+        named = {f"p{number or ''}": one for number, one in enumerate(heads)}
+        return Model(task, tuple(numbers), levels, named, {}, len(frame))
     best = rounds or find_rounds(matrix[:cut], y[:cut], slots, parameters_for("quantile", cut, 0.5))
     early = None if weight is None else weight[:cut]
     # the tail stays unseen: it calibrates the intervals

@@ -192,7 +192,14 @@ class _Fold:
             told = self._arrive(stop, at) if name not in self.arrived else None
             self.begun[name] = max(at, self.arrived[name])
             return told or ScoreMoment.ARRIVAL
+        if kind == EventType.ATTEMPT_FAILED and name not in self.arrived and self._elsewhere(name):
+            self.gone.add(name)  # not loaded, say: it failed without anybody having been there
+            return ScoreMoment.CANCELLED
         return self._conclude(stop, at) if kind in CONCLUDING_EVENTS else None
+
+    def _elsewhere(self, name: str) -> bool:
+        """Has the route not begun, or is another stop the one that it is at or drives to?"""
+        return self.started_s is None or self.ahead()[0].order_id != name
 
     def _depart(self, at: float) -> ScoreMoment:
         self.started_s = self.free_s = at

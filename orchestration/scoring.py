@@ -57,7 +57,7 @@ def score_day(lake: Lake, source: str, day: date, now: datetime, home: Path | No
         raise InputError(f"{source} has no plan of {day}; make one: fivefold plan {source} {day}")
     snapshot = lake.snapshot_id()
     inputs = day_inputs(lake, source, day)
-    learned = route_day(lake, inputs)
+    learned = route_day(lake, inputs, under_way=True)
     rates = hazards_of(lake, source, inputs.as_of)
     events, before = _events(lake, source, day, now), _before(lake, source, day)
     changes = _changes(home, source, day, stops) if home is not None else {}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from models.route_day import PastRoute, PlannedRoute, RouteDay
+from models.route_risk import learn_under_way
 from orchestration.lake import Lake
 from orchestration.planning.build import DEFAULT_SERVICE_S, WORKING_HOURS, building_of
 from orchestration.planning.inputs import CONCLUDING, DayInputs
@@ -18,8 +19,9 @@ HISTORY_DAYS = 42
 SEEN = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
 
 
-def route_day(lake: Lake, day: DayInputs) -> RouteDay | None:
-    """What past routes teach of the arrivals of a planned one; None where no history says enough.
+def route_day(lake: Lake, day: DayInputs, under_way: bool = False) -> RouteDay | None:
+    """What past routes teach of the arrivals of a planned one (``under_way``: and of one on its way); None where no
+    history says enough.
 
     Legs are compared with the travel times that the plan is made from. With road times from OSRM or an extract there
     are no such times of past legs, and the predicted error of each stop is used instead.
@@ -42,7 +44,7 @@ def route_day(lake: Lake, day: DayInputs) -> RouteDay | None:
     # the lineage of the plan tells what the plan was made from, not what the past was compared with
     day.beliefs.used.clear()
     day.beliefs.used.update(used)
-    return RouteDay.learn(past)
+    return learn_under_way(past) if under_way else RouteDay.learn(past)
 
 
 def _stops(lake: Lake, day: DayInputs, since: object) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from models.online import OnlineLayer
 from models.protocol import Spec
 from models.registry import Registry
 from models.state import EntityState, entity_values, replay, seconds
-from models.training import train
+from models.training import Bag, train
 
 
 def rows_of(count=3_000, seed=0):
@@ -263,6 +263,23 @@ def test_registry_refuses_a_changed_byte_and_serves_the_champion_before(tmp_path
         registry.load("failed", "s", versions[1])
     assert registry.champion("failed", "s")[0] == versions[0]
     assert registry.roll_back("failed", "s") == versions[0]
+
+
+def test_few_rows_get_several_boosters_that_are_kept_and_averaged(tmp_path):
+    rows, registry = rows_of(1_000), Registry(tmp_path)
+    model = train("failed", rows, rows["label"], ["mass_g"], rounds=30)
+    assert len(model.boosters) == 5 and len({one.model_to_string() for one in model.boosters.values()}) == 5
+    version = registry.save(model, source="s", as_of="2026-04-01", lake_snapshot=1, metrics={})
+    again = registry.load("failed", "s", version)
+    said = model.predict(rows)["probability"].to_numpy()
+    assert np.array_equal(again.predict(rows)["probability"], said)
+    each = np.array([Bag([one]).predict(rows[["mass_g"]].to_numpy()) for one in model.boosters.values()])
+    assert np.allclose(np.log(said / (1 - said)), np.log(each / (1 - each)).mean(axis=0))
+    # log loss is convex in the log odds: the mean is never worse than the boosters are on average
+    y = rows["label"].to_numpy()
+    loss = [-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)) for p in (said, *each)]
+    assert loss[0] <= np.mean(loss[1:]) + 1e-12
+    assert model.factors(rows[:3]) == again.factors(rows[:3])
 
 
 def test_nothing_to_learn_is_said():

@@ -6,7 +6,7 @@ import pytest
 from domain.errors import ModelError
 from models.eta_online import EtaLayer
 from models.online import OnlineLayer
-from models.scorer import Decision, Outcome, Scorer
+from models.scorer import Decision, Ended, Outcome, Scorer
 from models.state import EntityState
 
 ENTITIES = ["zone", "customer>zone"]
@@ -112,3 +112,41 @@ def test_a_damaged_or_foreign_file_is_refused(tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises(ModelError, match="replay the events from the start"):
         scorer().restore(path)
+
+
+def told_of_ends(count=1_200, slower=1.0, gate_s=6_000.0, seed=4):
+    """Decisions, the end of each as it comes, and outcomes that mature long after."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for n in range(count):
+        at, label = n * 60.0, float(slower * rng.normal(600, 60))
+        out.append((at, Decision(f"o{n}", at, ("z", "c"), (0.0,))))
+        out.append((at + label, Ended(f"o{n}", at + label)))
+        out.append((at + gate_s, Outcome(f"o{n}", at + gate_s, label)))
+    out.sort(key=lambda one: one[0])
+    return [type(e)(**{s: getattr(e, s) for s in e.__slots__} | {"offset": k}) for k, (_, e) in enumerate(out)]
+
+
+def test_bounds_are_moved_before_labels_mature_and_keep_their_bits(tmp_path):
+    boosters = [Line(z, chance=False) for z in (-1.645, -1.2816, 0.0, 1.2816, 1.645)]
+
+    def fresh(ends):
+        layer = EtaLayer([500.0, 600.0, 700.0])
+        return Scorer(EntityState(ENTITIES), boosters, layer, "v1", 1, ends=ends)
+
+    stream = told_of_ends(slower=1.3, gate_s=1e9)  # a city that is slower now, and no label that says so yet
+    tracked, untracked = fresh(True), fresh(False)
+    said = {True: dict(tracked.process(stream)), False: dict(untracked.process(stream))}
+    truth = {e.entity: e.label for e in stream if isinstance(e, Outcome)}
+    late = [f"o{n}" for n in range(600, 1_200)]
+    above = {ends: np.mean([truth[one] > said[ends][one][3] for one in late]) for ends in (True, False)}
+    assert above[False] > 0.85 and above[True] < 0.35
+    # one by one, and after a crash with events that come again
+    single = fresh(True)
+    for event in stream[:1_500]:
+        single.process([event])
+    single.save(tmp_path / "state.gz")
+    again = fresh(True)
+    again.restore(tmp_path / "state.gz")
+    replayed = dict(again.process(stream[1_400:]))
+    assert replayed and all(np.array_equal(value, said[True][one]) for one, value in replayed.items())

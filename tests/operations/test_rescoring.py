@@ -161,3 +161,19 @@ def test_a_scan_that_comes_hours_late_moves_nobody_back():
         assert abs(newest(rows, "o7", 4_600.0).arrival_s[2] - whole) < 300, "not a stop or two"
         again = [one for one in rows if one.order_id == "o1" and one.as_of_s >= 9_000.0]
         assert not again, "what is over is not scored again"
+
+
+def test_what_failed_before_anybody_was_there_moves_nobody():
+    """A parcel that was not loaded is told as a failed attempt at the depot: the route does not begin with its stop."""
+    unloaded = Happened("attempt_failed", -600.0, -595.0, "o5")
+    told = rescore(route(), [unloaded, *drive(2)], 2_000.0)
+    plain = rescore(route(), drive(2), 2_000.0)
+    assert not [one for one in told if one.moment == "skip"]
+    assert not [one for one in told if one.order_id == "o5" and one.as_of_s > -595.0]
+    assert newest(told, "o3").arrival_s[2] == pytest.approx(newest(plain, "o3").arrival_s[2], abs=120)
+    assert newest(told, "o7").arrival_s[2] < newest(plain, "o7").arrival_s[2] - 300, "a leg and a door less"
+    # on the way too, of a stop that is not the next; of the next one the vehicle was there
+    later = rescore(route(), [*drive(2), Happened("attempt_failed", 1_900.0, 1_905.0, "o6")], 2_000.0)
+    assert not [one for one in later if one.moment == "skip"]
+    there = rescore(route(), [*drive(2), Happened("attempt_failed", 2_500.0, 2_505.0, "o2")], 2_600.0)
+    assert "completion" in {one.moment for one in there if one.as_of_s == 2_505.0}
