@@ -8,6 +8,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from orchestration.assets.acting import actions  # noqa: E402
+from orchestration.assets.common import Workspace  # noqa: E402
 from orchestration.assets.dispatch import dispatch_decisions, stop_scores  # noqa: E402
 from orchestration.assets.features import dbt_resource, feature_models  # noqa: E402
 from orchestration.assets.ingestion import raw_tables  # noqa: E402
@@ -44,4 +45,4 @@ ASSETS = [
     scorecards,
     loop_trajectory,
 ]
-RESOURCES = {"dbt": dbt_resource()}
+RESOURCES = {"dbt": dbt_resource(), "workspace": Workspace()}

@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 
 from orchestration import settings
-from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake
+from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, Workspace, markdown_table
 
 
 @dg.asset(
@@ -16,14 +16,14 @@ from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, mar
     kinds={"python"},
     pool=LAKE_POOL,
 )
-def actions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def actions(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Interventions and messages of a planned date, recorded in one transaction; `fivefold outbox send` delivers."""
     from orchestration.acting.evening import act_on_day
     from orchestration.messaging.office import open_office
     from orchestration.service.tracking import TrackingStore
 
     rows = []
-    with open_lake() as lake, open_office(settings.home()) as office:
+    with workspace.lake() as lake, open_office(settings.home()) as office:
         people = office.people.everyone(settings.source())
         for key in sorted(context.partition_keys):
             evening = act_on_day(lake, office.store, people, settings.source(), date.fromisoformat(key))

@@ -1,13 +1,19 @@
 """What the assets share: partitions, policies, the lake, dates of a run."""
 
+from __future__ import annotations
+
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from orchestration import settings
+
+if TYPE_CHECKING:
+    from orchestration.lake import Lake
 
 SERVICE_DAYS = dg.DailyPartitionsDefinition(
     start_date=settings.first_partition().isoformat(), timezone=settings.timezone(), end_offset=400
@@ -27,11 +33,30 @@ def date_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
     return date.fromisoformat(keys[0]), date.fromisoformat(keys[-1])
 
 
-def open_lake() -> Any:
+def open_lake() -> Lake:
     """The workspace's lake; a context manager."""
     from orchestration.lake import Lake
 
     return Lake.open(settings.home())
+
+
+class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The workspace of a run: its lake is opened with the first step that needs it and stays open for the others."""
+
+    _lake: Any = PrivateAttr(default=None)
+
+    @contextlib.contextmanager
+    def lake(self) -> Iterator[Lake]:
+        """The lake, open until the run ends."""
+        if self._lake is None:
+            self._lake = open_lake()
+        yield self._lake
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Called by Dagster when the run has ended, whichever way."""
+        if self._lake is not None:
+            self._lake.close()
+            self._lake = None
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.MarkdownMetadataValue:

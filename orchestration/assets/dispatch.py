@@ -8,7 +8,7 @@ import dagster as dg
 from domain.codes import ScoreMoment
 from operations.freshness import TARGET_MIN
 from orchestration import settings
-from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, markdown_table, open_lake
+from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, Workspace, markdown_table
 
 
 @dg.asset(
@@ -53,12 +53,12 @@ def dispatch_decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResul
         )
     ],
 )
-def stop_scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def stop_scores(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Arrival, lateness, failure and the route's hazards of every stop, again whenever that is due in the day."""
     from orchestration.scoring import score_day, wrong_scores
 
     rows, wrong = [], 0
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         for key in sorted(context.partition_keys):
             day = date.fromisoformat(key)
             done = score_day(lake, settings.source(), day, datetime.now(UTC), settings.home())

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from packaging import version
 
-from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, date_range, import_beside, open_lake
+from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, Workspace, date_range, import_beside
 from orchestration.transform.manifest import ensure_manifest
 from orchestration.transform.run import (
     DBT_PROJECT,
@@ -70,11 +70,11 @@ PLANNING = ("orchestration.loop.parameters", "orchestration.learning", "lightgbm
     backfill_policy=BY_QUARTER,
     pool=LAKE_POOL,
 )
-def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, workspace: Workspace) -> Iterator[Any]:
     """Staging, intermediate and marts as of each stop's planning cut-off."""
     if dg.AssetKey("daily_plan") in context.job_def.asset_layer.executable_asset_keys:
         import_beside(*PLANNING)
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         # the catalogue's address is known only once the lake is open, and dbt reads it from its environment
         os.environ.update(
             {key: value for key, value in dbt_environment(lake).items() if key.startswith(("FIVEFOLD_", "DBT_"))}

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration import settings
-from orchestration.assets.common import open_lake, picture
+from orchestration.assets.common import Workspace, picture
 from orchestration.assets.freshness import WITHIN_A_FORTNIGHT
 
 DRIFT_TAG = "fivefold/asked_by"
@@ -20,13 +20,13 @@ def _model_asset(task: str, meaning: str) -> dg.AssetsDefinition:
         kinds={"lightgbm"},
         freshness_policy=WITHIN_A_FORTNIGHT,
     )
-    def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def model(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
         from orchestration.learning import train_task
         from orchestration.report.plots import calibration_plot, eta_error_plot
 
         # what an alarm of drift asked for is trained, and serves only when outcomes that come after prove it
         shadow = context.run.tags.get(DRIFT_TAG) == "drift"
-        with open_lake() as lake:
+        with workspace.lake() as lake:
             newest = lake.query(
                 "select max(label_time) as t from marts.fct_outcomes where source = ?", [settings.source()]
             )["t"].iloc[0]
@@ -75,14 +75,14 @@ eta_model = _model_asset("eta", "Quantiles of actual minus planned arrival, conf
         ),
     ],
 )
-def prediction_evaluation() -> dg.MaterializeResult:
+def prediction_evaluation(workspace: Workspace) -> dg.MaterializeResult:
     """Scores of rolling-origin predictions on everything known, beside baselines; the same as `fivefold evaluate`."""
     from orchestration.assets.common import markdown_table
     from orchestration.evaluation import evaluate_source
     from orchestration.ingestion import load_mapping
     from orchestration.report.evaluation_plots import pictures
 
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         result = evaluate_source(lake, load_mapping(settings.source()))
     scores = {name: value for name, value in result.items() if isinstance(value, int | float)}
     arms = {"fivefold": result, **result["baselines"]}

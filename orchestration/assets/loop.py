@@ -7,9 +7,9 @@ from orchestration.assets.common import (
     BY_QUARTER,
     LAKE_POOL,
     SERVICE_DAYS,
+    Workspace,
     date_range,
     markdown_table,
-    open_lake,
     picture,
 )
 
@@ -35,7 +35,7 @@ from orchestration.assets.common import (
         ),
     ],
 )
-def learned_parameters(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def learned_parameters(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Posteriors of travel time, time at the door, acceptance, reliability and efficacy, as of a date's cut-off."""
     from datetime import timedelta
 
@@ -43,7 +43,7 @@ def learned_parameters(context: dg.AssetExecutionContext) -> dg.MaterializeResul
 
     first, last = date_range(context)
     day, frames = first, []
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         while day <= last:
             frames.append(learn_day(lake, settings.source(), day))
             day += timedelta(days=1)
@@ -86,11 +86,11 @@ def learned_parameters(context: dg.AssetExecutionContext) -> dg.MaterializeResul
         dg.AssetCheckSpec("features_hold", asset="drift_alarms", description="No feature's PSI is above 0.25."),
     ],
 )
-def drift_alarms() -> dg.MaterializeResult:
+def drift_alarms(workspace: Workspace) -> dg.MaterializeResult:
     """Drift of losses by segment and of features; alarms ask for a retrain, a champion proven worse goes back."""
     from orchestration.loop.guard import drift_report, shadow
 
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         found = drift_report(lake, settings.source())
         judged = shadow(lake, settings.home(), settings.source(), roll_back=True)
     recent = found["recent_alarms"]
@@ -125,11 +125,11 @@ def drift_alarms() -> dg.MaterializeResult:
 
 
 @dg.asset(group_name="evaluation", deps=["fct_outcomes", "daily_plan", "predictions"], kinds={"pandas"})
-def driver_evidence() -> dg.MaterializeResult:
+def driver_evidence(workspace: Workspace) -> dg.MaterializeResult:
     """The diagnostic questions about each driver, answered from data; findings by what they cost a day."""
     from orchestration.loop.evidence import evidence
 
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         found = evidence(lake, settings.source())
     names = ("driver", "question", "segment_kind", "segment", "before", "value", "threshold", "verdict", "query")
     return dg.MaterializeResult(
@@ -143,11 +143,11 @@ def driver_evidence() -> dg.MaterializeResult:
 
 
 @dg.asset(group_name="evaluation", deps=["fct_outcomes", "cost_ledger"], kinds={"pandas"})
-def scorecards() -> dg.MaterializeResult:
+def scorecards(workspace: Workspace) -> dg.MaterializeResult:
     """Scorecards of fleets over four weeks, on-time against both promises, shrunk, with intervals."""
     from orchestration.loop.scorecards import fleet_scorecards, promise_integrity
 
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         cards, stops = fleet_scorecards(lake, settings.source())
     names = ["fleet_id", "measure", "denominator", "raw", "value", "low", "high"]
     known = cards[names].astype(object).where(cards[names].notna(), None)
@@ -158,7 +158,7 @@ def scorecards() -> dg.MaterializeResult:
 
 
 @dg.asset(group_name="evaluation", deps=["fct_outcomes"], kinds={"lightgbm"})
-def loop_trajectory() -> dg.MaterializeResult:
+def loop_trajectory(workspace: Workspace) -> dg.MaterializeResult:
     """Weekly losses of the learning loop beside a frozen arm; the demo's source is the twin in a world that drifts."""
     from orchestration.ingestion import load_mapping
     from orchestration.loop.trajectory import of_source, of_twin
@@ -166,7 +166,7 @@ def loop_trajectory() -> dg.MaterializeResult:
 
     mapping = load_mapping(settings.source())
     if mapping.evaluation and mapping.evaluation[0].task != "eta":
-        with open_lake() as lake:
+        with workspace.lake() as lake:
             place = settings.home() / "evaluations" / f"{mapping.name}-{lake.snapshot_id()}"
             place.mkdir(parents=True, exist_ok=True)
             found = of_source(lake, mapping, place)

@@ -7,9 +7,9 @@ from orchestration.assets.common import (
     BY_QUARTER,
     LAKE_POOL,
     SERVICE_DAYS,
+    Workspace,
     date_range,
     markdown_table,
-    open_lake,
     picture,
 )
 from orchestration.assets.freshness import MORNING_AFTER
@@ -31,13 +31,13 @@ from orchestration.assets.freshness import MORNING_AFTER
         )
     ],
 )
-def cost_ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def cost_ledger(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """What is owed for a service date, double entry: estimated by the plan, accrued by what happened, then invoiced."""
     from operations.ledger import costs
     from orchestration.accounting import account_days
 
     first, last = date_range(context)
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         found = account_days(lake, settings.source(), first, last)
     lines, books = found["lines"], found["books"]
     difference = int(books["difference_minor"].abs().sum()) if len(books) else 0
@@ -103,14 +103,14 @@ def _named(value: object) -> str:
         )
     ],
 )
-def daily_kpis(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def daily_kpis(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """KPIs of a service date as numerator and denominator, by fleet, depot, zone, tenant and hour."""
     from orchestration.accounting import measure_days
     from orchestration.report.kpis import broken, by_segment, headline
     from orchestration.report.plots import kpi_trend_plot
 
     first, last = date_range(context)
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         kpis = measure_days(lake, settings.source(), first, last)
     wrong = broken(kpis)
     metadata = {"dagster/row_count": len(kpis), "service dates with outcomes": int(kpis["service_date"].nunique())}

@@ -9,8 +9,8 @@ from orchestration.assets.common import (
     BY_QUARTER,
     LAKE_POOL,
     SERVICE_DAYS,
+    Workspace,
     markdown_table,
-    open_lake,
     picture,
 )
 from orchestration.assets.freshness import EVENING_BEFORE
@@ -33,13 +33,13 @@ from orchestration.assets.freshness import EVENING_BEFORE
         )
     ],
 )
-def daily_plan(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def daily_plan(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Routes of a service date for every depot and fleet, verified before they are published."""
     from orchestration.planning import plan_day, plan_file, publish
     from orchestration.report import route_map_png, write_day_report
 
     lines, broken, metadata = [], [], {}
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         for key in sorted(context.partition_keys):
             planned = plan_day(
                 lake,

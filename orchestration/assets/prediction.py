@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration import settings
-from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, date_range, markdown_table, open_lake
+from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, Workspace, date_range, markdown_table
 
 
 @dg.asset(
@@ -14,12 +14,12 @@ from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, dat
     kinds={"numpy"},
     pool=LAKE_POOL,
 )
-def entity_state(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def entity_state(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Decayed counters of customers, zones, slots, shippers, depots, carriers, drivers, vehicles, lanes and weather."""
     from orchestration.entity_state import snapshot_days
 
     first, last = date_range(context)
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         found = snapshot_days(lake, settings.source(), first, last)
     kinds = sorted(found.get("entities", {}).items())
     return dg.MaterializeResult(
@@ -45,12 +45,12 @@ def entity_state(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         )
     ],
 )
-def predictions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def predictions(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Chance of a failed or late stop and quantiles of its arrival, by the champions of the registry."""
     from orchestration.learning import predict_day
 
     first, last = date_range(context)
-    with open_lake() as lake:
+    with workspace.lake() as lake:
         frame = predict_day(lake, settings.home(), settings.source(), first, last)
     chances = frame["probability"].dropna()
     eta = frame[frame["p50_s"].notna()]

@@ -125,6 +125,7 @@ def test_a_leak_and_a_split_without_a_past_are_one_line(tmp_path, capfd):
 def test_the_asset_shows_arms_bootstrap_cold_start_pictures_and_a_refused_leak(tmp_path, monkeypatch):
     import dagster as dg
 
+    from orchestration.assets.common import Workspace
     from orchestration.assets.learning import prediction_evaluation
     from orchestration.ingestion import ingest, load_mapping
     from orchestration.lake import Lake
@@ -135,7 +136,9 @@ def test_the_asset_shows_arms_bootstrap_cold_start_pictures_and_a_refused_leak(t
         monkeypatch.setenv(f"FIVEFOLD_{name}", str(value))
     with Lake.open(home) as lake:
         ingest(lake, load_mapping(str(path)), tmp_path / "one")
-    result = dg.materialize([prediction_evaluation], instance=dg.DagsterInstance.ephemeral())
+    result = dg.materialize(
+        [prediction_evaluation], instance=dg.DagsterInstance.ephemeral(), resources={"workspace": Workspace()}
+    )
     told = result.asset_materializations_for_node("prediction_evaluation")[0].metadata
     assert {"arms", "paired bootstrap", "cold start", "reliability", "loop curves", "roc_auc"} <= set(told)
     bootstrap = told["paired bootstrap"].value
