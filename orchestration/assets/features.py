@@ -72,8 +72,6 @@ PLANNING = ("orchestration.loop.parameters", "orchestration.learning", "lightgbm
 )
 def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, workspace: Workspace) -> Iterator[Any]:
     """Staging, intermediate and marts as of each stop's planning cut-off."""
-    if dg.AssetKey("daily_plan") in context.job_def.asset_layer.executable_asset_keys:
-        import_beside(*PLANNING)
     with workspace.lake() as lake:
         # the catalogue's address is known only once the lake is open, and dbt reads it from its environment
         os.environ.update(
@@ -82,5 +80,7 @@ def feature_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, works
         command = ["build", *NOT_WRITTEN, *WITHOUT_UNIT_TESTS, *range_arguments(*date_range(context))]
         with one_build(lake):
             invocation = dbt.cli(command, context=context)
+            if dg.AssetKey("daily_plan") in context.job_def.asset_layer.executable_asset_keys:
+                import_beside(*PLANNING)
             yield from invocation.stream()
             keep_parse(lake, invocation.target_path)

@@ -16,6 +16,7 @@ from orchestration.planning.inputs import CONCLUDING, DayInputs
 from solvers.travel import TravelModel, fit_travel
 
 HISTORY_DAYS = 42
+MOMENTS = ("window_start", "started_at", "arrived_at", "service_started_at", "concluded_at")
 SEEN = ("from_lat", "from_lon", "to_lat", "to_lon", "distance_m", "duration_s")
 
 
@@ -36,6 +37,8 @@ def route_day(lake: Lake, day: DayInputs, under_way: bool = False) -> RouteDay |
     places = (day.depots[name].to_numpy() for name in ("depot_id", "lat", "lon"))
     depots = {str(name): (float(lat), float(lon)) for name, lat, lon in zip(*places, strict=True)}
     stops = stops[stops["depot_id"].isin(set(depots))]
+    # seconds on the clock of each route, whose zero is its planned start
+    stops = stops.assign(**{name: (stops[name] - stops["starts_at"]).dt.total_seconds() for name in MOMENTS})
     used = dict(day.beliefs.used)
     past = [
         _past(route.reset_index(drop=True), travel, depots[str(route["depot_id"].iloc[0])], day)
@@ -102,7 +105,7 @@ def _stops(lake: Lake, day: DayInputs, since: object) -> pd.DataFrame:
 
 
 def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float], day: DayInputs) -> PastRoute:
-    """A past route with the times that a plan of ``day`` would give its legs and services."""
+    """A past route, its ``MOMENTS`` in seconds, with the times that a plan of ``day`` would give it."""
     lat = np.append(depot[0], route["lat"].to_numpy(float))
     lon = np.append(depot[1], route["lon"].to_numpy(float))
     stops = len(route)
@@ -112,12 +115,7 @@ def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float], 
         zones = [f"depot:{route['depot_id'].iloc[0]}", *route["zone_id"].astype(str)]
         hours = dict.fromkeys(WORKING_HOURS, 1 / len(WORKING_HOURS))
         drive *= day.beliefs.travel_factors(matrices.distance_m, zones, hours, dict.fromkeys(hours, False))[legs]
-    zero = route["starts_at"].iloc[0]
-
-    def clock(name: str) -> np.ndarray:
-        return (route[name] - zero).dt.total_seconds().to_numpy(float)
-
-    earliest = clock("window_start")
+    window_start, started, *moments = (route[name].to_numpy(float) for name in MOMENTS)
     service = pd.to_numeric(route["service_s"]).to_numpy(float, na_value=np.nan)
     service = np.where(np.isfinite(service), service, DEFAULT_SERVICE_S)
     if day.beliefs:
@@ -126,13 +124,10 @@ def _past(route: pd.DataFrame, travel: TravelModel, depot: tuple[float, float], 
         0.0,
         drive,
         service,
-        np.where(np.isfinite(earliest), earliest, -np.inf),
+        np.where(np.isfinite(window_start), window_start, -np.inf),
     )
     ordinal = pd.Timestamp(route["service_date"].iloc[0]).toordinal()
-    return PastRoute(
-        ordinal, plan, float(clock("started_at")[0]), clock("arrived_at"), clock("service_started_at"),
-        clock("concluded_at"),
-    )  # fmt: skip
+    return PastRoute(ordinal, plan, float(started[0]), *moments)
 
 
 def with_arrivals(stops: pd.DataFrame, starts: dict[str, pd.Timestamp], learned: RouteDay) -> pd.DataFrame:
