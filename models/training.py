@@ -91,11 +91,14 @@ class Model:
         return pd.DataFrame(raw, columns=[f"p{name[1:]}_s" for name in names], index=frame.index)
 
     def factors(self, frame: pd.DataFrame, top: int = 3) -> list[list[tuple[str, float]]]:
-        """The ``top`` features that moved each prediction most (SHAP, Lundberg, Lee 2017; log odds or s)."""
+        """The ``top`` features that moved each prediction most (SHAP, Lundberg, Lee 2017; log odds or s).
+
+        Of several boosters the first is asked: they differ in their seeds, and asking each takes as long as the rest of
+        a night's predictions.
+        """
         matrix = encode(frame, self.numbers, self.categories)
-        heads = list(self.boosters.values()) if "p" in self.boosters else [self.boosters["q50"]]
-        told = [np.asarray(one.predict(matrix, pred_contrib=True, num_threads=THREADS)) for one in heads]
-        shares = np.mean(told, axis=0)[:, :-1]
+        head = self.boosters.get("p") or self.boosters["q50"]
+        shares = np.asarray(head.predict(matrix, pred_contrib=True, num_threads=THREADS))[:, :-1]
         names = [*self.numbers, *self.categories]
         order = np.argsort(-np.abs(shares), axis=1)[:, :top]
         return [[(names[k], float(row[k])) for k in chosen] for row, chosen in zip(shares, order, strict=True)]

@@ -58,7 +58,8 @@ def dbt_resource() -> ProjectDbt:
 
 
 PLANNING = ("orchestration.loop.parameters", "orchestration.learning", "lightgbm", "orchestration.planning.service",
-            "pyvrp", "ortools.sat.python.cp_model", "orchestration.report", "matplotlib.figure")  # fmt: skip
+            "numba.np.npyimpl", "pyvrp", "ortools.sat.python.cp_model", "orchestration.report",
+            "matplotlib.figure")  # fmt: skip
 """What the rest of the night imports: seconds of processor time that dbt, a process of its own, leaves free."""
 
 
