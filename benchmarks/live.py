@@ -157,6 +157,11 @@ class Service:
             shown: dict[str, Any] = json.load(answer)["outcomes"]
         return shown
 
+    def processor_s(self) -> float:
+        from benchmarks.measure import processor_s
+
+        return processor_s(self.process.pid)
+
     def sample(self) -> None:
         from benchmarks.measure import tree_mb
 
@@ -237,9 +242,10 @@ def command(home: Path, seconds: float, rate: int, count: int | None) -> Any:
             spent = np.array(one_by_one(service, events))
             known = service.outcomes()
             service.sample()
-            before = service.memory_mb[-1]
+            before, used_s, first = service.memory_mb[-1], service.processor_s(), len(service.memory_mb)
             answered, lag, refused = sustained(service, seconds, rate)
-            after = service.memory_mb[-1]
+            used_s = service.processor_s() - used_s
+            after, middle = service.memory_mb[-1], service.memory_mb[(first + len(service.memory_mb)) // 2]
         finally:
             service.close()
     p50, p95, p99 = (round(float(np.percentile(spent, one)), 1) for one in (50, 95, 99))
@@ -258,7 +264,9 @@ def command(home: Path, seconds: float, rate: int, count: int | None) -> Any:
         "lag_s": round(lag, 2),
         "refused": refused,
         "peak_mb": round(service.peak_mb),
-        "grown_mb": round(after - before),
+        "grown_mb": round(after - before, 1),
+        "grown_in_second_half_mb": round(after - middle, 1),
+        "processor_ms_per_event": round(1_000 * used_s / max(1.0, answered * seconds), 3),
         "targets": TARGETS,
     }
 

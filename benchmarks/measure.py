@@ -56,6 +56,12 @@ def tree_mb(root: int) -> float:
     return total * PAGE_BYTES / 1e6
 
 
+def processor_s(pid: int) -> float:
+    """User and system seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(command: Sequence[str], environment: dict[str, str] | None = None, cwd: Path | None = None) -> Measured:
     """Run ``command`` to its end (Linux: memory is read from /proc)."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()

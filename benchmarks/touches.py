@@ -1,13 +1,18 @@
-"""``fivefold bench touches``: how a dispatcher's touches grow with orders: beta of ln(touches) on ln(orders).
+"""``fivefold bench touches``: how a dispatcher's touches grow with orders.
 
-The city's own night plans are re-decided through the day. All that an event calls for
-waits for a person, as one proposal. Counted is what would be answered. A person's attention does not grow
-with the orders, so an hour has room for so many proposals; the rest is done as proposed. Both are printed.
+A touch is a decision that waits for a dispatcher: a proposal, which holds all that one event calls for. Days of growing
+size are played event by event in the twin, with the same rates of what goes wrong an order and a vehicle: crews grow
+with the orders, so a day ten times as large has ten times the breakdowns, absences and declines. Each day is played
+once for each rule of who is asked, and all rules meet the same day.
+
+The exponent is the slope of a Poisson regression of touches on ln(orders), with log link: days without a touch count as
+what they are. Its interval is by profile likelihood, widened by the dispersion of the counts.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +20,11 @@ from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 
+from benchmarks.fabric import numbers
 from benchmarks.fabric_day import Driver
-from benchmarks.fabric_world import FIRST_DAY, World, rough_city
+from benchmarks.fabric_world import FIRST_DAY, GIG, World, account, rough_city
 from models.parameters import Beliefs
 from operations.state import Approvals
 from orchestration.cli.options import fivefold_command
@@ -25,77 +32,173 @@ from solvers.plan import Plan
 from solvers.planner import assemble
 from solvers.problem import UNLIMITED, PlanningProblem
 
-SIZES = {100: 6, 300: 3, 1_000: 2, 3_000: 1}
-"""Orders a day: days that are played."""
 KINDS = ("assign", "tender", "leave")
-PER_HOUR = 1
+AUTHORITY_MINOR = 5_000
+"""What may be decided without asking, an event: 50.00."""
+MATERIAL_BP = 100
+"""What is material to a day: one percent of its plan."""
+PER_HOUR = 4
+RULES = {
+    "every": Approvals(KINDS),
+    "authority": Approvals(above_minor=AUTHORITY_MINOR),
+    "material": Approvals(above_bp=MATERIAL_BP),
+    "attention": Approvals(KINDS, most_per_hour=PER_HOUR),
+}
+"""Who is asked: for each event; from a price on; from a share of the plan's cost on; until an hour is full."""
+TARGET = 0.3
+GIG_SHARE, GIG_STOPS = 0.15, 5
+TOUCH_S, ITEM_S = 60, 10
+"""What a look at a proposal takes, and at each order in it: declared, not measured (the page measures it)."""
 
 
-def swept(world: World, day: Any, problem: PlanningProblem) -> tuple[Any, Plan]:
-    """The city's own plan, by exact times. Its dispatcher thinks in half of them: nothing may bar a sequence."""
-    frame = world.city.baseline_plan(day)
-    vehicles = {one.vehicle_id for one in problem.vehicles}
-    frame = frame[frame["vehicle_id"].isin(vehicles)]
-    routes = frame.sort_values("sequence").groupby("vehicle_id")["order_id"]
-    sequences = {str(name): [str(one) for one in own] for name, own in routes}
+def played_plan(world: World, day: Any, problem: PlanningProblem) -> tuple[Any, Plan]:
+    """The city's own plan with its nearest orders given to couriers, as the twin reads it and by exact times.
+
+    The city's dispatcher thinks in half of the times: nothing may bar a sequence.
+    """
+    swept = world.city.baseline_plan(day).sort_values("sequence")
+    present = {one.vehicle_id for one in problem.vehicles}
+    swept = swept[swept["vehicle_id"].isin(present)]
+    couriers = _couriers(problem)
+    taken = {name for own in couriers.values() for name in own}
+    sequences = {
+        str(name): [str(one) for one in own if one not in taken]
+        for name, own in swept.groupby("vehicle_id")["order_id"]
+    }
     orders = [replace(one, windows=(), required_certifications=frozenset()) for one in problem.orders]
     vans = [replace(one, end_s=one.end_s + 6 * 3_600, capacity=UNLIMITED) for one in problem.vehicles]
     open_ = replace(problem, orders=tuple(orders), vehicles=tuple(vans))
-    return frame, assemble(open_, sequences, engine="city", seed=0, solver_s=0.0, reasons=False)
+    sequences = {name: own for name, own in (sequences | couriers).items() if own}
+    made = assemble(open_, sequences, engine="city", seed=0, solver_s=0.0, reasons=False)
+    return world.frame(day, (problem, made)), made
 
 
-def day_of(world: World, number: int, approvals: Approvals) -> tuple[int, int, float]:
-    """Orders, proposals and processor seconds of one day."""
+def _couriers(problem: PlanningProblem) -> dict[str, list[str]]:
+    """The nearest orders of each depot to its couriers, a few each."""
+    found: dict[str, list[str]] = {}
+    for depot in problem.depots:
+        own = [one for one in problem.orders if (one.depot_id or problem.depots[0].depot_id) == depot.depot_id]
+        seconds = problem.travel.duration_s[depot.location]
+        near = sorted(own, key=lambda one: (int(seconds[one.location]), one.order_id))[: round(GIG_SHARE * len(own))]
+        crew = [one.vehicle_id for one in problem.vehicles if one.fleet_id == GIG and one.depot_id == depot.depot_id]
+        for number, name in enumerate(sorted(crew)):
+            found[name] = [one.order_id for one in near[number * GIG_STOPS : (number + 1) * GIG_STOPS]]
+    return found
+
+
+def day_of(world: World, number: int) -> dict[str, Any]:
+    """One day under every rule: touches, orders in them, cost, and what went wrong."""
     day = FIRST_DAY + timedelta(days=number)
     problem = world.problem(day)
-    frame, made = swept(world, day, problem)
-    begun = time.process_time()
-    driver = Driver(world, day, problem, made, Beliefs(), approvals)
-    driver.drive(world.city.live_day(day, frame))
-    asked = sum(bool(one.items) for one in driver.state.proposals.values())
-    return len(problem.orders), asked, time.process_time() - begun
+    frame, made = played_plan(world, day, problem)
+    known, begun = world.city.orders_for(day), time.process_time()
+    row: dict[str, Any] = {"orders": len(problem.orders), "cost_minor": {}, "touches": {}, "items": {}}
+    for name, rule in RULES.items():
+        driver = Driver(world, day, problem, made, Beliefs(), rule)
+        came = account(driver.drive(world.city.live_day(day, frame)), known)
+        asked = [one for one in driver.state.proposals.values() if one.items]
+        row["touches"][name] = len(asked)
+        row["items"][name] = sum(len(one.items) for one in asked)
+        row["cost_minor"][name] = came.cost_minor
+    return row | {"processor_s": time.process_time() - begun}
 
 
-def exponent(orders: list[float], touches: list[float]) -> float:
-    """Least squares slope of ln(touches) on ln(orders); half a touch stands for none."""
-    return float(np.polyfit(np.log(orders), np.log(np.maximum(touches, 0.5)), 1)[0])
+def exponent(orders: Sequence[float], touches: Sequence[float]) -> dict[str, float | None]:
+    """Slope of a Poisson regression with log link of counts on ln(orders), with a 95 % interval.
+
+    By profile likelihood (the deviance from its least by 3.84), times the dispersion of the counts where they vary more
+    than Poisson counts do. Without any touch there is nothing to tell: None.
+    """
+    x, y = np.log(np.asarray(orders, dtype=float)), np.asarray(touches, dtype=float)
+    if not y.sum() or np.ptp(x) == 0:
+        return {"exponent": None, "low": None, "high": None, "dispersion": None}
+    centred = x - x.mean()
+
+    def expected(slope: float) -> npt.NDArray[np.float64]:
+        # for a slope the best level is known: it makes the sums equal
+        shape = np.exp(slope * centred)
+        found: npt.NDArray[np.float64] = shape * (y.sum() / shape.sum())
+        return found
+
+    slopes = np.linspace(-5.0, 5.0, 10_001)
+    likely = np.array([float((y * np.log(mean) - mean).sum()) for mean in map(expected, slopes)])
+    best = int(likely.argmax())
+    mean = expected(float(slopes[best]))
+    spread = max(1.0, float(((y - mean) ** 2 / mean).sum()) / max(1, len(y) - 2))
+    inside = slopes[2 * (likely[best] - likely) / spread <= 3.841]
+    found = {"exponent": slopes[best], "low": inside[0], "high": inside[-1], "dispersion": spread}
+    return {name: round(float(value), 3) for name, value in found.items()}
 
 
-@click.option("--most", type=click.IntRange(100), default=3_000, show_default=True, help="Largest day.")
-@click.option("--seed", default=1, show_default=True, help="World.")
+def _days(text: str, sizes: list[int]) -> list[int]:
+    given = numbers(text)
+    return given if len(given) == len(sizes) else [given[0]] * len(sizes)
+
+
+@click.option("--orders", default="100,300,1000,3000", show_default=True, help="Orders a day.")
+@click.option("--days", default="50,25,6,2", show_default=True, help="Days of each size and seed; one number: of all.")
+@click.option("--seeds", default="1-2", show_default=True, help="Worlds: 1-20, or 3,5,9.")
 @fivefold_command(
-    "Touches of a dispatcher at 100 to 3,000 orders a day in the twin, with and without a limit of attention, and the "
-    "exponent of touches on orders.",
-    example="fivefold bench touches --most 1000 --json",
+    "Touches of a dispatcher on days of growing size, played event by event in the twin under four rules of who is "
+    "asked, and the exponent of touches on orders with its interval.",
+    example="fivefold bench touches --orders 100,300,1000 --days 20,10,5 --seeds 1-2 --json",
 )
-def command(home: Path, most: int, seed: int) -> Any:
-    rows = []
-    for size, days in SIZES.items():
-        if size > most:
-            continue
-        world = World.of(rough_city(seed, size))
-        found: dict[str, Any] = {"orders": 0, "limited": 0, "unlimited": 0, "processor_s": 0.0}
-        for number in range(days):
-            for name, limit in (("limited", PER_HOUR), ("unlimited", None)):
-                rule = Approvals(KINDS, None, 600, limit)
-                orders, asked, seconds = day_of(world, number, rule)
-                found[name] += asked
-                found["processor_s"] += seconds
-            found["orders"] += orders
-        rows.append({"a_day": size, "days": days, **found, "processor_s": round(found["processor_s"], 1)})
-        click.echo(f"{size:>6} a day: {found}", err=True)
-    per_day = [row["orders"] / row["days"] for row in rows]
+def command(home: Path, orders: str, days: str, seeds: str) -> Any:
+    sizes, rows, played = numbers(orders), list[dict[str, Any]](), list[dict[str, Any]]()
+    for size, count in zip(sizes, _days(days, sizes), strict=True):
+        own = []
+        for seed in numbers(seeds):
+            world = World.of(rough_city(seed, size))
+            own += [day_of(world, number) for number in range(count)]
+        rows.append(_row(size, own))
+        played += own
+        click.echo(f"{size:>6} orders a day: {rows[-1]}", err=True)
+    fits = {
+        name: exponent([one["orders"] for one in played], [one["touches"][name] for one in played]) for name in RULES
+    }
+    minutes = {
+        name: exponent([one["orders"] for one in played], [_minutes(one, name) for one in played]) for name in RULES
+    }
     result = {
         "rows": rows,
-        "exponent": round(exponent(per_day, [row["limited"] / row["days"] for row in rows]), 3),
-        "exponent_unlimited": round(exponent(per_day, [row["unlimited"] / row["days"] for row in rows]), 3),
-        "per_hour": PER_HOUR,
-        "target": 0.3,
+        "exponents": fits,
+        "exponents_of_touch_minutes": minutes,
+        "target": TARGET,
+        "rules": {
+            "every": "each event that calls for something",
+            "authority": f"events that call for {AUTHORITY_MINOR} minor units or more",
+            "material": f"events that call for {MATERIAL_BP} of 10,000 of the plan's cost or more",
+            "attention": f"each event, {PER_HOUR} an hour at most",
+        },
+        "touch_s": TOUCH_S,
+        "item_s": ITEM_S,
     }
 
     def show() -> None:
         for row in rows:
-            click.echo(f"{row['a_day']:>6} orders a day: {row['limited'] / row['days']:.1f} touches a day")
-        click.echo(f"exponent {result['exponent']} (without a limit {result['exponent_unlimited']}); target 0.3")
+            click.echo(f"{row['a_day']:>6} orders a day: touches a day {row['touches_a_day']}")
+        for name, fit in fits.items():
+            click.echo(f"{name:>10}: exponent {fit['exponent']} ({fit['low']} to {fit['high']}); target {TARGET}")
 
     return result, show
+
+
+def _minutes(row: dict[str, Any], rule: str) -> float:
+    return (TOUCH_S * row["touches"][rule] + ITEM_S * row["items"][rule]) / 60
+
+
+def _row(size: int, own: list[dict[str, Any]]) -> dict[str, Any]:
+    count, orders = len(own), sum(one["orders"] for one in own)
+    return {
+        "a_day": size,
+        "days": count,
+        "orders": orders,
+        "touches": {name: sum(one["touches"][name] for one in own) for name in RULES},
+        "touches_a_day": {name: round(sum(one["touches"][name] for one in own) / count, 2) for name in RULES},
+        "touch_minutes_a_day": {name: round(sum(_minutes(one, name) for one in own) / count, 1) for name in RULES},
+        "days_without_a_touch": {name: sum(not one["touches"][name] for one in own) for name in RULES},
+        "cost_minor_an_order": {
+            name: round(sum(one["cost_minor"][name] for one in own) / max(1, orders), 1) for name in RULES
+        },
+        "processor_s": round(sum(one["processor_s"] for one in own), 1),
+    }

@@ -43,7 +43,18 @@ def decide(state: DayState, event: Event) -> tuple[Decision, ...]:
     """What to do about ``event``, which ``state`` holds already. Nothing for an event that was refused."""
     if event.event_id in state.refused:
         return ()
-    maker = Desk(state, event)
+    limit = state.day.asks_from_minor
+    if limit is None:
+        return _made(Desk(state, event))
+    # what one event calls for is one matter, and its price that of all of it: known when all of it was decided
+    alone = Desk(state, event, asks=False)
+    made = _made(alone)
+    dear = alone.weighed_minor >= limit
+    return _made(Desk(state, event, dear=dear)) if dear or state.day.approvals.kinds else made
+
+
+def _made(maker: Desk) -> tuple[Decision, ...]:
+    event = maker.event
     maker.expire()
     maker.unanswered()
     if event.kind in PEOPLE:

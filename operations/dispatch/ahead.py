@@ -75,7 +75,7 @@ def drive(day: Day, vehicle: Vehicle, place: int, clock: int, orders: Sequence[O
     for order in orders:
         arrival = clock + int(duration(place, order.location))
         metres += int(distance(place, order.location))
-        begin, late = _service(order, arrival)
+        begin, late = service(order, arrival)
         stops.append(Ahead(order.order_id, arrival, begin, late))
         clock, place, late_s = begin + order.service_s, order.location, late_s + late
     end = day.problem.end_location(vehicle)
@@ -83,16 +83,21 @@ def drive(day: Day, vehicle: Vehicle, place: int, clock: int, orders: Sequence[O
         clock += int(duration(place, end))
         metres += int(distance(place, end))
     over_s = max(0, clock - vehicle.end_s) if orders else 0
-    tariff = vehicle.tariff
-    cost = (
-        divide_half_up(tariff.per_km_minor * metres, 1_000)
-        + divide_half_up(tariff.per_hour_minor * (clock - begun), 3_600)
-        + divide_half_up(day.prices.late_minor_per_min * (late_s + over_s), 60)
+    return RouteAhead(
+        tuple(stops), metres, clock, drive_cost_minor(day, vehicle, metres, clock - begun, late_s + over_s)
     )
-    return RouteAhead(tuple(stops), metres, clock, cost)
 
 
-def _service(order: Order, arrival: int) -> tuple[int, int]:
+def drive_cost_minor(day: Day, vehicle: Vehicle, metres: int, seconds: int, late_s: int) -> int:
+    """What driving, hours and lateness (beyond windows and the shift) cost."""
+    return (
+        divide_half_up(vehicle.tariff.per_km_minor * metres, 1_000)
+        + divide_half_up(vehicle.tariff.per_hour_minor * seconds, 3_600)
+        + divide_half_up(day.prices.late_minor_per_min * late_s, 60)
+    )
+
+
+def service(order: Order, arrival: int) -> tuple[int, int]:
     """When service begins, and how late that is."""
     if not order.windows:
         return arrival, 0

@@ -9,14 +9,13 @@ from solvers.problem import Order
 HOUR_S = 3_600
 
 
-def waits_until(state: DayState, kind: str, price_minor: int, order: Order) -> int | None:
-    """Until when a decision waits for a person; None: it does not wait.
+def waits_until(state: DayState, kind: str, dear: bool, order: Order) -> int | None:
+    """Until when a decision waits for a person; None: it does not wait. ``dear``: its event calls for much money.
 
     Never beyond the moment the order must leave: an answer that comes too late helps nobody. Once that has passed, only
     what would be given up waits.
     """
     rule = state.day.approvals
-    dear = rule.above_minor is not None and price_minor >= rule.above_minor
     if kind not in rule.kinds and not dear:
         return None
     clock = state.clock_s

@@ -30,8 +30,11 @@ MOST_ORDERS = 40
 class Maker:
     """Decisions one after another, each on the state that the ones before it leave."""
 
-    def __init__(self, state: DayState, event: Event) -> None:
-        self.state, self.event = state, event
+    def __init__(self, state: DayState, event: Event, *, asks: bool = True, dear: bool = False) -> None:
+        """``asks``: what needs a person waits for one; ``dear``: all that this event calls for does."""
+        self.state, self.event, self.asks, self.dear = state, event, asks, dear
+        self.weighed_minor = 0
+        """What all that a person could be asked about is expected to cost."""
         self.decisions: list[Decision] = []
         self.granted = ""
         """What a person said when what is done now was approved; empty: nobody was asked."""
@@ -187,7 +190,10 @@ class Maker:
         self, kind: str, order: Order, reason: str, price: int, others: tuple[Alternative, ...], **who: str
     ) -> bool:
         """Whether a person is asked first; then it is proposed."""
-        until_s = None if self.granted else waits_until(self.state, kind, price, order)
+        if self.granted:
+            return False
+        self.weighed_minor += price
+        until_s = waits_until(self.state, kind, self.dear, order) if self.asks else None
         if until_s is None:
             return False
         facts = {

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from operations.dispatch.ahead import ahead, here, to_do
+from operations.dispatch.line import Line, line, line_of
 from operations.state.entities import ABOARD, BROKEN, ENDED, OPEN, VehicleState
 from operations.state.fold import DayState
 from solvers.evaluator import may_serve
-from solvers.problem import Order, Travel, Vehicle
+from solvers.problem import Order, Vehicle
 
 MOST_VEHICLES = 6
 MOST_PLACES = 6
@@ -64,7 +63,8 @@ def aboard_broken(state: DayState, order: Order) -> VehicleState | None:
 
 def _detour(state: DayState, vehicle_id: str, order: Order) -> int:
     """Shortest detour in seconds by way of ``order``, windows not looked at."""
-    places, travel = _line(state, vehicle_id)
+    way = line_of(state, vehicle_id)
+    places, travel = way.rows, way.day.problem.travel_of(way.vehicle)
     there = travel.duration_s[places, order.location]
     if len(places) == 1:
         return int(2 * there[0])
@@ -72,18 +72,10 @@ def _detour(state: DayState, vehicle_id: str, order: Order) -> int:
     return int((there[:-1] + back[1:] - travel.duration_s[places[:-1], places[1:]]).min(initial=int(there[-1])))
 
 
-def _line(state: DayState, vehicle_id: str) -> tuple[npt.NDArray[np.int64], Travel]:
-    """Rows of the places a vehicle still goes through, from where it is to where it ends."""
-    vehicle, base, problem = state.vehicles[vehicle_id], state.day.vehicles[vehicle_id], state.day.problem
-    end = problem.end_location(base)
-    places = [here(state, vehicle)[0], *(one.location for one in to_do(state, vehicle))]
-    return np.array(places if end is None else [*places, end]), problem.travel_of(base)
-
-
 def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleState | None) -> Insertion | None:
     base, vehicle = state.day.vehicles[vehicle_id], state.vehicles[vehicle_id]
-    orders = to_do(state, vehicle)
-    before = ahead(state, vehicle, orders)
+    way = line_of(state, vehicle_id)
+    before, orders = way.priced, list(way.orders)
     first_use = base.tariff.per_route_minor if not vehicle.left and not orders else 0
     fixed = (
         first_use
@@ -97,20 +89,19 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
         at = next((n for n, one in enumerate(orders) if one.order_id == name), None)
         if at is None and name not in vehicle.visited:
             handover = Order(name, here(state, goods)[0], service_s=HANDOVER_S, kind="pickup")
-            at = min(
-                _places(state, vehicle_id, orders, handover, first),
-                key=lambda n: ahead(state, vehicle, [*orders[:n], handover, *orders[n:]]).cost_minor,
-            )
+            met = handover
+            at = min(_places(way, met, first), key=lambda n: way.with_order(n, met).cost_minor)
             orders = [*orders[:at], handover, *orders[at:]]
+            way = line(state, vehicle_id, orders)
         first = first if at is None else at + 1
     best: Insertion | None = None
-    for position in _places(state, vehicle_id, orders, order, first):
-        changed = [*orders[:position], order, *orders[position:]]
-        after = ahead(state, vehicle, changed)
+    for position in _places(way, order, first):
+        after = way.with_order(position, order)
         if after.end_s > base.end_s + OVERRUN_S:
             continue
         price = after.cost_minor - before.cost_minor + fixed
         if best is None or price < best.price_minor:
+            changed = [*orders[:position], order, *orders[position:]]
             sequence = (*vehicle.visited, *(one.order_id for one in changed))
             best = Insertion(vehicle_id, position, price, after.late_s - before.late_s, sequence, handover)
     return best
@@ -143,12 +134,12 @@ def _obstacle(state: DayState, base: Vehicle, vehicle: VehicleState, order: Orde
         return f"{name} may not serve the order"
     if order.kind == "delivery" and vehicle.left and not rescued:
         return f"{name} has left, the goods are at the depot"
-    carried = to_do(state, vehicle)
-    if base.max_stops is not None and len(vehicle.visited) + len(carried) + 1 > base.max_stops:
+    way = line_of(state, name)
+    if base.max_stops is not None and len(vehicle.visited) + len(way.orders) + 1 > base.max_stops:
         return f"{name} has {base.max_stops} stops already"
-    loads = [one.load.amounts() for one in (*carried, order)]
+    more = order.load.amounts()
     limits = base.capacity.amounts()
-    used = [sum(own[n] for own in loads if n < len(own)) for n in range(len(limits))]
+    used = [own + (more[n] if n < len(more) else 0) for n, own in enumerate(way.used)]
     return "" if all(a <= b for a, b in zip(used, limits, strict=True)) else f"{name} is full"
 
 
@@ -159,20 +150,11 @@ def insertion_into(state: DayState, vehicle_id: str, order: Order) -> Insertion 
     return _insertion(state, vehicle_id, order, aboard_broken(state, order))
 
 
-def _places(state: DayState, vehicle_id: str, orders: Sequence[Order], order: Order, first: int) -> list[int]:
+def _places(way: Line, order: Order, first: int) -> list[int]:
     """The places of the shortest detours, from ``first`` on, and the last."""
-    travel = state.day.problem.travel_of(state.day.vehicles[vehicle_id])
-    place = here(state, state.vehicles[vehicle_id])[0]
-    stops = [place, *(one.location for one in orders)]
-
-    def detour(n: int) -> int:
-        there = int(travel.duration_s[stops[n], order.location])
-        if n == len(orders):
-            return there
-        return there + int(travel.duration_s[order.location, stops[n + 1]] - travel.duration_s[stops[n], stops[n + 1]])
-
-    nearest = sorted(range(first, len(orders) + 1), key=lambda n: (detour(n), n))[:MOST_PLACES]
-    return sorted({*nearest, len(orders)})
+    detours = way.detours_s(order)[first:]
+    nearest = (np.argsort(detours, kind="stable")[:MOST_PLACES] + first).tolist()
+    return sorted({*nearest, len(way.orders)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from domain.errors import InputError
 from solvers.contracts import Contract, RouteWork, VisitWork, price_day, total_minor
 from solvers.plan import Plan
 from solvers.problem import Order, PlanningProblem, Vehicle
+from solvers.tariffs import divide_half_up
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,10 @@ class Approvals:
 
     Attributes:
         kinds: of decisions that always wait (assign, tender, leave).
-        above_minor: decisions that cost at least so much wait too; None: no price makes one wait.
+        above_minor: what one event calls for waits too where it costs at least so much in all; None: no price makes it
+            wait. Below it is decided without asking: the authority of whoever lets the day run.
+        above_bp: the same as a share of what the plan costs (of 10,000): what is material to a day grows with the day.
+            Of two limits the higher holds.
         answer_s: how long a proposal waits; never beyond the order's latest dispatch time.
         most_per_hour: proposals within an hour; beyond it what is proposed is done at once, for a person's attention is
             the scarcest capacity. None: no limit.
@@ -71,6 +75,7 @@ class Approvals:
     above_minor: int | None = None
     answer_s: int = 600
     most_per_hour: int | None = None
+    above_bp: int | None = None
 
     def __post_init__(self) -> None:
         known = ("assign", "tender", "leave")
@@ -78,6 +83,8 @@ class Approvals:
             raise InputError(f"approvals: there is no decision {unknown[0]!r}; there are {', '.join(known)}")
         if self.answer_s <= 0 or (self.most_per_hour is not None and self.most_per_hour < 0):
             raise InputError("approvals: answer_s must be above 0 and most_per_hour not below 0")
+        if min(self.above_minor or 0, self.above_bp or 0) < 0:
+            raise InputError("approvals: above_minor and above_bp must not be below 0")
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,15 @@ class Day:
     @cached_property
     def starts(self) -> Mapping[str, int]:
         return {one.vehicle_id: one.start_s for one in self.plan.routes}
+
+    @cached_property
+    def asks_from_minor(self) -> int | None:
+        """From which price on what an event calls for waits for a person; None: no price makes it wait."""
+        rule = self.approvals
+        limits = [] if rule.above_minor is None else [rule.above_minor]
+        if rule.above_bp is not None:
+            limits.append(divide_half_up(self.plan.cost_minor * rule.above_bp, 10_000))
+        return max(limits, default=None)
 
     def depot_of(self, order: Order) -> int:
         """Row of the depot an order is loaded at."""

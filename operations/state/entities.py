@@ -163,7 +163,7 @@ def vehicle_after(state: VehicleState, event: Event) -> VehicleState:
     """A vehicle after one more event, which happened after all that ``state`` knows."""
     kind = event.kind
     if kind == EventType.POSITION:
-        return _placed(state, event)
+        return placed(state, event)
     if kind == ROUTE_SET:
         # by version, not by clock: two decisions may fall into one second
         version = event.number("version")
@@ -193,7 +193,8 @@ def _stopped(state: VehicleState, event: Event) -> VehicleState:
     return replace(state, status=DELAYED, ready_s=ready_s, in_service=False, back_s=back_s, back_bp=back_bp)
 
 
-def _placed(state: VehicleState, event: Event) -> VehicleState:
+def placed(state: VehicleState, event: Event) -> VehicleState:
+    """A vehicle after a position that is newer than all that were known of it."""
     lat, lon = event.number("lat_e6") / 1e6, event.number("lon_e6") / 1e6
     if state.lat is not None and state.lon is not None and not _possible(state, lat, lon, event.at_s):
         return replace(state, impossible=state.impossible + 1)

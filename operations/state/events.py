@@ -78,6 +78,8 @@ def why_refused(event: Event) -> str:
         return _why_no_answer(event)
     if not (event.order_id or event.vehicle_id or event.tender_id) and event.kind not in (TICK, CLOSED):
         return "it names no order, vehicle or tender"
+    if event.kind == EventType.POSITION and not event.vehicle_id:
+        return "a position names its vehicle"
     return ""
 
 

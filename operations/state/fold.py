@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from domain.codes import EventType
 from operations.state.day import Day
 from operations.state.entities import (
     OrderState,
@@ -20,6 +22,7 @@ from operations.state.entities import (
 from operations.state.events import CLOSED, EARLIEST_S, PEOPLE, PROPOSED, Event, Refusal, why_refused
 from operations.state.persistent import Log, Table
 from operations.state.proposals import DeskState, ProposalState, desk_state, proposal_state
+from operations.state.tracks import Track
 
 Key = tuple[str, str]
 DESK = ("desk", "desk")
@@ -30,11 +33,14 @@ class DayState:
     """All that is known of a day, as of ``clock_s`` (when we came to know the newest of it).
 
     Attributes:
-        logs: the events of each order, vehicle, tender and proposal, in the order they happened.
+        logs: the events of each order, vehicle, tender and proposal, in the order they happened; positions apart.
+        tracks: vehicle -> its positions, of each minute the newest. What a newer one of that minute has taken the place
+            of is in the journal only, so that a day's memory grows with its hours and not with its messages.
         refused: events that cannot be of this day, by event.
         tenders_of: order -> its tenders' names.
         desk: what people had to do.
-        names: the name of every event that was taken in.
+        names: the name of every event that was taken into a log.
+        memo: what has been worked out from this very state, by whoever did; never part of what it is.
     """
 
     day: Day
@@ -48,6 +54,8 @@ class DayState:
     logs: Table[Key, Log] = field(default_factory=Table)
     refused: Table[str, Refusal] = field(default_factory=Table)
     names: Table[str, bool] = field(default_factory=Table)
+    tracks: Table[str, Track] = field(default_factory=Table)
+    memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def vehicle_of(self, order_id: str) -> str | None:
         """The vehicle that is to serve an order, or None."""
@@ -75,7 +83,8 @@ def start(day: Day) -> DayState:
 def fold(state: DayState, *events: Event) -> DayState:
     """``state`` with more events. One that is there already changes nothing.
 
-    Of two events of one name and other content, the smaller by content holds, whichever came first.
+    Of two events of one name and other content, the smaller by content holds, whichever came first; of a vehicle's
+    positions within a minute, the newest.
     """
     change = _Change(state)
     for event in events:
@@ -89,6 +98,7 @@ class _Change:
     def __init__(self, state: DayState) -> None:
         self.state, self.clock_s = state, state.clock_s
         self.logs: dict[Key, Log] = {}
+        self.tracks: dict[str, Track] = {}
         self.refused: dict[str, Refusal] = {}
         self.names: dict[str, bool] = {}
         self.entities: dict[Key, OrderState | VehicleState | DeskState] = {}
@@ -101,9 +111,15 @@ class _Change:
                 self.refused[event.event_id] = Refusal(event, reason)
             return
         self.clock_s = max(self.clock_s, event.seen_s)
+        if event.kind == EventType.POSITION and not event.corrects:
+            self._position(event)
+            return
+        keys = keys_of(event)
+        if not keys:
+            return  # time has passed, and that is all
         fresh = event.event_id not in self.state.names and event.event_id not in self.names
-        for key in keys_of(event):
-            log = self.logs.get(key) or self.state.logs.get(key) or Log()
+        for key in keys:
+            log = self._log(key)
             if fresh and not event.corrects and not log.corrected and (not log or log[-1].moment < event.moment):
                 self.logs[key] = log.appended(event)
                 self._step(key, event)
@@ -111,6 +127,28 @@ class _Change:
                 self.logs[key] = after
                 self.again[key] = None
         self.names[event.event_id] = True
+
+    def _position(self, event: Event) -> None:
+        name = event.vehicle_id
+        key, before = ("vehicle", name), self.tracks.get(name) or self.state.tracks.get(name) or Track()
+        track = before.with_position(event)
+        if track is before:
+            return
+        self.tracks[name] = track
+        log = self._log(key)
+        if log.corrected:
+            # a position may be among what was corrected: all of it is looked at again
+            self.again[key] = None
+        if key not in self.again:
+            self.entities[key] = track.seen(self._vehicle(key))
+
+    def _log(self, key: Key) -> Log:
+        return self.logs.get(key) or self.state.logs.get(key) or Log()
+
+    def _known(self, name: str) -> list[Event]:
+        """All that is known of a vehicle, in the order in which it happened."""
+        track = self.tracks.get(name) or self.state.tracks.get(name) or Track()
+        return sorted([*self._log(("vehicle", name)), *track.positions()], key=lambda one: one.moment)
 
     def _step(self, key: Key, event: Event) -> None:
         room, name = key
@@ -153,11 +191,12 @@ class _Change:
         for (room, name), entity in self.entities.items():
             rooms[room][name] = entity
         for room, name in self.again:
+            if room == "vehicle":
+                rooms[room][name] = vehicle_state(name, *self._begin(name), self._known(name))
+                continue
             own = self.logs[(room, name)]
             if room == "order":
                 rooms[room][name] = order_state(name, day.orders.get(name), own)
-            elif room == "vehicle":
-                rooms[room][name] = vehicle_state(name, *self._begin(name), own)
             elif room == "tender":
                 rooms[room][name] = tender_state(name, own)
             elif room == "proposal":
@@ -179,6 +218,7 @@ class _Change:
             logs=state.logs.changed(self.logs),
             refused=state.refused.changed(self.refused),
             names=state.names.changed(self.names),
+            tracks=state.tracks.changed(self.tracks),
         )
 
 

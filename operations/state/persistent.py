@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence, ValuesView
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from operations.state.events import Event
 
 K = TypeVar("K")
 V = TypeVar("V")
+_ABSENT: Any = object()
 MOST_RECENT = 256
 """Changes that lie over a shared table before they are merged into a new one."""
 
@@ -42,6 +43,11 @@ class Table(Mapping[K, V], Generic[K, V]):
 
     def __getitem__(self, key: K) -> V:
         return self._recent[key] if key in self._recent else self._old[key]
+
+    def get(self, key: K, default: Any = None) -> Any:
+        # the one of Mapping raises and catches an error for each key that is absent
+        found = self._recent.get(key, _ABSENT)
+        return self._old.get(key, default) if found is _ABSENT else found
 
     def __contains__(self, key: object) -> bool:
         return key in self._recent or key in self._old

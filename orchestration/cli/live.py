@@ -58,7 +58,10 @@ def token_of(folder: Path) -> tuple[str, str]:
     type=click.Choice(["assign", "tender", "leave"]),
     help="Decisions that wait for a person on the page; repeat for several. Of a day that begins.",
 )
-@click.option("--approve-above", type=click.IntRange(0), help="Decisions that cost at least so much wait, minor units.")
+@click.option(
+    "--approve-above", type=click.IntRange(0), help="What costs at least so much an event waits, minor units."
+)
+@click.option("--approve-above-bp", type=click.IntRange(0), help="The same, of 10,000 of the plan's cost.")
 @click.option("--approve-seconds", type=click.IntRange(1), default=600, show_default=True, help="How long they wait.")
 @click.option("--approve-per-hour", type=click.IntRange(0), help="Proposals an hour at most; others are just done.")
 @fivefold_command(
@@ -78,6 +81,7 @@ def command(
     events_from: str | None,
     kinds: tuple[str, ...],
     approve_above: int | None,
+    approve_above_bp: int | None,
     approve_seconds: int,
     approve_per_hour: int | None,
 ) -> Any:
@@ -97,14 +101,14 @@ def command(
         raise InputError("fivefold live needs the extra messages: pip install 'fivefold[messages]'") from None
 
     folder = day_folder(home, source, service_date.date())
-    approvals = Approvals(kinds, approve_above, approve_seconds, approve_per_hour)
+    approvals = Approvals(kinds, approve_above, approve_seconds, approve_per_hour, approve_above_bp)
     with Journal(folder, wait_s=standby) as journal:
         if not (folder / "day.json").exists():
             from orchestration.lake import Lake
 
             with Lake.open(home) as lake:
                 write_day(folder, *begin_day(lake, source, service_date.date(), approvals))
-        elif (kinds or approve_above is not None) and read_day(folder).approvals != approvals:
+        elif approvals != Approvals() and read_day(folder).approvals != approvals:
             # what waits for a person is part of the day: changed halfway, a replay would decide otherwise
             raise InputError(
                 f"{folder} holds a day that began with other approvals; it keeps them: leave --approve out"

@@ -59,7 +59,8 @@ def decide_batch(home: Path, source: str, service_date: date, approvals: Approva
             day, midnight = read_day(folder), midnight_of(folder)
             engine = Engine(day, journal)
             before = journal.counts()[1]
-            events = [one for one in events_of(lake, source, service_date, midnight) if one.event_id not in engine.ids]
+            known = journal.names()
+            events = [one for one in events_of(lake, source, service_date, midnight) if one.event_id not in known]
             results = []
             for first in range(0, len(events), BATCH):
                 results += engine.submit(events[first : first + BATCH]).result()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import threading
 import time
@@ -23,6 +22,8 @@ MOST_WAITING = 5_000
 BATCH = 256
 """Events of one transaction."""
 KEPT_LATENCIES = 10_000
+AT_ONCE = 2_000
+"""Events of a journal that are folded together at a start."""
 
 
 class OverloadedError(Exception):
@@ -59,7 +60,7 @@ class Engine:
         """``wall_clock`` gives the second of the day at which events are seen; None: the events say."""
         self.journal, self.wall_clock = journal, wall_clock
         self.ages = OutcomeAges()
-        self.state, self.ids = restored(day, journal, self.ages)
+        self.state = restored(day, journal, self.ages)
         self.listeners: list[Listener] = []
         self.latencies_s: deque[float] = deque(maxlen=KEPT_LATENCIES)
         self.taken = self.known = self.refused = self.decided = self.overloaded = 0
@@ -141,28 +142,29 @@ class Engine:
 
     def _take(self, requests: list[Request]) -> None:
         state, written, results = self.state, list[tuple[Event, Sequence[Decision]]](), list[list[Result]]()
-        new: dict[str, str] = {}
+        new: dict[str, Event] = {}
         for request in requests:
             own = []
             for event in request.events:
-                seen = replace(event, seen_s=self._seen(state, event))
-                said = content(event)
-                if (before := self.ids.get(event.event_id) or new.get(event.event_id)) is not None:
-                    reason = "" if before == said else "another event of this name was taken before"
+                # names are looked up on disk: what is kept in memory must not grow with the day's messages
+                before = new.get(event.event_id) or self.journal.event(event.event_id)
+                if before is not None:
+                    same = replace(event, seen_s=before.seen_s) == before
+                    reason = "" if same else "another event of this name was taken before"
                     own.append(Result(event.event_id, REFUSED if reason else KNOWN, reason))
                     continue
+                seen = replace(event, seen_s=self._seen(state, event))
                 state, decisions = step(state, seen)
                 if event.event_id in state.refused:
                     own.append(Result(event.event_id, REFUSED, state.refused[event.event_id].reason))
                 else:
                     own.append(Result(event.event_id, TAKEN))
-                new[event.event_id] = said
+                new[event.event_id] = seen
                 written.append((seen, decisions))
             results.append(own)
         if written:
             self.journal.record(written)
         self.state = state
-        self.ids |= new
         now = time.monotonic()
         for request, own in zip(requests, results, strict=True):
             self.latencies_s.append(now - request.came)
@@ -188,25 +190,20 @@ class Engine:
         return max(state.clock_s, now)
 
 
-def content(event: Event) -> str:
-    """What an event says, when it was seen left aside: a digest, since one is kept of every event of the day."""
-    return hashlib.blake2b(dump(replace(event, seen_s=0)).encode(), digest_size=16).hexdigest()
-
-
-def restored(day: Day, journal: Journal, ages: OutcomeAges | None = None) -> tuple[DayState, dict[str, str]]:
-    """The state that a journal leads to, and what each event in it says. Decisions are taken as they were made.
+def restored(day: Day, journal: Journal, ages: OutcomeAges | None = None) -> DayState:
+    """The state that a journal leads to. Decisions are taken as they were made.
 
     ``ages``: is fed with how old the outcomes were that the decisions knew.
     """
-    events: list[Event] = []
-    ids: dict[str, str] = {}
+    state, events = start(day), list[Event]()
     for event, decisions in journal.entries():
-        ids[event.event_id] = content(event)
         events.append(event)
         if ages is not None:
             ages.see(event, decisions)
         events += [one for decision in decisions for one in decision.events]
-    return fold(start(day), *events), ids
+        if len(events) >= AT_ONCE:
+            state, events = fold(state, *events), []
+    return fold(state, *events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +225,7 @@ def replay(day: Day, journal: Journal) -> Replay:
         events, decided = events + 1, decided + len(now)
         if not difference and [dump(one) for one in now] != [dump(one) for one in before]:
             difference = event.event_id
-    kept, _ = restored(day, journal)
-    same = not difference and digest(kept) == digest(state)
+    same = not difference and digest(restored(day, journal)) == digest(state)
     return Replay(events, decided, same, difference or ("" if same else "the state"), digest(state))
 
 

@@ -12,7 +12,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +83,26 @@ class Journal:
             write("rollback")
             raise
 
+    def event(self, event_id: str) -> Event | None:
+        """An event that was taken in, by its name. On the connection that writes: for who records."""
+        row = self.connection.execute("select body from event where event_id = ?", (event_id,)).fetchone()
+        return event_of(json.loads(row[0])) if row else None
+
+    def names(self) -> set[str]:
+        """The names of all events that were taken in."""
+        return {str(name) for (name,) in self.reader.execute("select event_id from event")}
+
     def entries(self) -> Iterator[tuple[Event, tuple[Decision, ...]]]:
         """Events in the order they were taken in, with what was decided on each."""
-        made: dict[int, list[Decision]] = {}
-        for number, body in self.connection.execute("select event_number, body from decision order by number"):
-            made.setdefault(number, []).append(decision_of(json.loads(body)))
+        # row by row: a day's journal may be larger than what a process should hold
+        made = self.connection.execute("select event_number, body from decision order by event_number, number")
+        next_made = made.fetchone()
         for number, body in self.connection.execute("select number, body from event order by number"):
-            yield event_of(json.loads(body)), tuple(made.get(number, ()))
+            own: list[Decision] = []
+            while next_made is not None and next_made[0] == number:
+                own.append(decision_of(json.loads(next_made[1])))
+                next_made = made.fetchone()
+            yield event_of(json.loads(body)), tuple(own)
 
     def decisions(self, after: int = 0, most: int = 500) -> list[dict[str, Any]]:
         """Decisions after a number, with their numbers and the second they were made at, oldest first."""
@@ -123,7 +135,18 @@ def _locked(path: Path, wait_s: float) -> int:
 
 def dump(value: Event | Decision) -> str:
     """One line of JSON, the same for the same value."""
-    return json.dumps(asdict(value), sort_keys=True, separators=(",", ":"))
+    plain = _fields(value) if isinstance(value, Event) else _decision_fields(value)
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def _fields(value: Event | Alternative | Decision) -> dict[str, Any]:
+    # dataclasses.asdict copies all the way down, which for an event costs more than writing it does
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def _decision_fields(value: Decision) -> dict[str, Any]:
+    made = [_fields(one) for one in value.events]
+    return _fields(value) | {"alternatives": [_fields(one) for one in value.alternatives], "events": made}
 
 
 def event_of(fields: dict[str, Any]) -> Event:

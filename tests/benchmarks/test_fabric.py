@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,7 +11,7 @@ from benchmarks.fabric import numbers, summary
 from benchmarks.fabric_day import Answers, Driver
 from benchmarks.fabric_world import FIRST_DAY, World, account, interval, rough_city
 from benchmarks.statics import dearer, judged, shares_of, stricter
-from benchmarks.touches import exponent
+from benchmarks.touches import RULES, day_of, exponent
 from domain.errors import InputError
 from models.parameters import Beliefs
 
@@ -88,4 +89,23 @@ def test_seeds_and_exponents():
     assert numbers("1-3,7") == [1, 2, 3, 7]
     with pytest.raises(InputError, match="neither"):
         numbers("one")
-    assert exponent([100, 1_000], [3, 30]) == pytest.approx(1.0) and exponent([100, 1_000], [5, 5]) == pytest.approx(0)
+
+
+def test_the_exponent_of_counts_holds_days_of_none_and_is_unknown_without_any():
+    linear = exponent([100, 1_000], [3, 30])
+    assert linear["exponent"] == pytest.approx(1.0, abs=0.01) and linear["low"] < 1.0 < linear["high"]
+    assert exponent([100, 1_000], [5, 5])["exponent"] == pytest.approx(0, abs=0.01)
+    assert exponent([100, 1_000], [0, 0])["exponent"] is None and exponent([100, 100], [1, 2])["exponent"] is None
+    # drawn from a known law, most small days without any: the interval holds it, twice as many days narrow it
+    generator = np.random.default_rng(3)
+    orders = np.repeat([100, 300, 1_000, 3_000], 40)
+    counts = generator.poisson(0.002 * orders**0.9)
+    whole, half = exponent(orders, counts), exponent(orders[::4], counts[::4])
+    assert (counts == 0).sum() > 40 and whole["low"] < 0.9 < whole["high"]
+    assert whole["high"] - whole["low"] < half["high"] - half["low"]
+
+
+def test_a_day_of_touches_is_the_same_day_under_every_rule():
+    row = day_of(World.of(rough_city(1, 60)), 0)
+    assert set(row["touches"]) == set(RULES) and row["orders"] > 30
+    assert row["touches"]["authority"] <= row["touches"]["every"] >= row["touches"]["attention"]

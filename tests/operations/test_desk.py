@@ -131,6 +131,29 @@ def test_attention_has_a_limit_and_the_last_chance_is_not_waited_away():
         Approvals(("teleport",))
 
 
+def test_what_one_event_calls_for_is_weighed_as_one_against_what_may_be_decided_without_asking():
+    broken = event("b", "vehicle_fault", 27_000, vehicle_id="v0")
+    # without offers and another depot's help, each of a van's orders is moved or left, each for its own price
+    _, free = run(DAY, broken, event("t", "tick", 27_060))
+    whole = sum(one.price_minor for one in free if one.decision_id.startswith("b/") and one.kind != "expire")
+    dearest = max(one.price_minor for one in free)
+    assert len(free) > 1 and dearest < whole
+    for limit, asked in ((2 * whole, False), (dearest + 1, True)):
+        state, made = run(replace(DAY, approvals=Approvals(above_minor=limit)), broken)
+        assert ({one.kind for one in made} == {"propose"}) == asked
+        assert len(state.proposals) == asked
+        assert run(replace(DAY, approvals=Approvals(above_minor=limit)), broken) == (state, made)
+
+
+def test_what_is_material_to_a_day_grows_with_the_day():
+    cost = DAY.plan.cost_minor
+    assert replace(DAY, approvals=Approvals(above_bp=100)).asks_from_minor == pytest.approx(cost / 100, abs=1)
+    assert replace(DAY, approvals=Approvals(above_minor=cost, above_bp=100)).asks_from_minor == cost
+    assert DAY.asks_from_minor is None
+    with pytest.raises(InputError, match="must not be below 0"):
+        Approvals(above_bp=-1)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(["y", "x", "o", "n", "t"]), st.integers(0, 3))
 def test_people_and_events_in_any_order_lead_to_one_state(order, cut):

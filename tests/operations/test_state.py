@@ -63,14 +63,69 @@ def test_any_order_any_doubles_any_batches_give_the_same_state(events, random, d
     assert digest(state) == digest(whole)
     assert state.orders == whole.orders and state.vehicles == whole.vehicles and state.tenders == whole.tenders
     assert state.tenders_of == whole.tenders_of and state.logs == whole.logs and state.refused == whole.refused
+    assert state.tracks == whole.tracks
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(EVENTS, max_size=25))
-def test_nothing_is_lost(events):
+def test_nothing_is_lost_but_a_position_that_a_newer_one_of_its_minute_took_the_place_of(events):
     state = fold(start(DAY), *events)
     kept = {one.event_id for log in state.logs.values() for one in log} | set(state.refused)
-    assert {one.event_id for one in events if one.kind != "tick"} <= kept | {""}
+    kept |= {one.event_id for track in state.tracks.values() for one in track.positions()}
+    lost = [one for one in events if one.kind != "tick" and one.event_id not in kept | {""}]
+    for one in lost:
+        assert one.kind == "position" and not one.corrects
+        later = [other for other in state.tracks[one.vehicle_id].positions() if other.at_s // 60 == one.at_s // 60]
+        assert [other.moment >= one.moment for other in later] == [True]
+
+
+POSITIONS = st.builds(
+    Event,
+    st.sampled_from([f"p{n}" for n in range(12)]),
+    st.sampled_from(["position", "position", "position", "position", "route_started", "arrived"]),
+    st.integers(30_000, 30_400),
+    st.integers(30_400, 30_500),
+    st.sampled_from(["", "o1"]),
+    st.sampled_from(["v0", "v0", "v1"]),
+    corrects=st.sampled_from(["", "", "", "", "p1", "p2"]),
+    facts=st.fixed_dictionaries({"lat_e6": st.integers(60_000_000, 60_040_000), "lon_e6": st.just(24_900_000)}),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(POSITIONS, max_size=40), st.randoms(use_true_random=False))
+def test_positions_late_doubled_or_corrected_lead_to_one_track(events, random):
+    whole = fold(start(DAY), *events)
+    mixed = [*events, *events[::2]]
+    random.shuffle(mixed)
+    state = start(DAY)
+    for one in mixed:
+        state = fold(state, one)
+    assert digest(state) == digest(whole)
+    assert (state.tracks, state.logs, state.vehicles) == (whole.tracks, whole.logs, whole.vehicles)
+    # what is believed is what a look at the newest of each minute says, and no more than those are kept
+    minutes = {(e.vehicle_id, e.at_s // 60) for e in events if e.kind == "position" and not e.corrects}
+    assert sum(len(list(track.positions())) for track in state.tracks.values()) == len(minutes)
+
+
+def test_what_is_kept_of_positions_and_of_passing_time_grows_with_the_minutes_and_not_with_the_messages():
+    def kept(each_s):
+        events = [
+            event(f"p{n}", "position", n, vehicle_id=f"v{n // each_s % 2}", facts={"lat_e6": 60_100_000})
+            for n in range(30_000, 33_600, each_s)
+        ]
+        state = fold(start(DAY), *events, *(event(f"t{n}", "tick", n) for n in range(30_000, 33_600, each_s)))
+        return (
+            sum(len(list(one.positions())) for one in state.tracks.values()),
+            sum(map(len, state.logs.values())) + len(state.names),
+        )
+
+    assert kept(1) == kept(5) == (120, 0)
+
+
+def test_a_position_of_nobody_is_refused():
+    state = fold(start(DAY), event("x", "position", 40_000, order_id="o1"))
+    assert [one.reason for one in refusals(state)] == ["a position names its vehicle"]
 
 
 def test_the_state_before_is_as_it_was():
@@ -146,4 +201,5 @@ def test_ten_thousand_events_at_once():
     events = [event(f"p{n}", "position", 30_000 + n, vehicle_id=f"v{n % 2}", facts={"lat_e6": n}) for n in range(1_600)]
     events += [created(f"c{n}", f"n{n}", 7, 20_000) for n in range(6_000)]
     state = fold(start(DAY), *events)
-    assert len(state.orders) == 6_006 and len(state.logs[("vehicle", "v0")]) == 800
+    assert len(state.orders) == 6_006 and state.vehicles["v0"].position_s == 31_598
+    assert len(list(state.tracks["v0"].positions())) == 27

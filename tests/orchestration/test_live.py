@@ -199,7 +199,7 @@ def test_a_day_from_its_journal_is_the_day_it_was_and_replays_to_the_bit(served)
     client, engine, journal = served
     for one in a_day():
         post(client, one)
-    state, _ = restored(DAY, journal)
+    state = restored(DAY, journal)
     assert digest(state) == digest(engine.state)
     found = replay(DAY, journal)
     assert found.identical and found.decisions == journal.counts()[1] > 0
