@@ -97,7 +97,7 @@ DISPATCH_DECISIONS = Table(
         Column(
             "kind",
             TEXT,
-            "assign, tender, leave, resequence, drop, expire, withdraw, lost, propose, reject, refuse",
+            "assign, tender, leave, resequence, hold, drop, expire, withdraw, lost, propose, reject, refuse",
             True,
         ),
         Column("order_id", TEXT, "Order; the first where it is about several"),

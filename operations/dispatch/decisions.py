@@ -20,9 +20,10 @@ class Decision:
     """One thing that is done, why, and instead of what.
 
     Attributes:
-        kind: assign, tender, leave, resequence, drop, expire, withdraw or lost (a vehicle); propose (it waits for a
-            person), reject (a person said no), refuse (what a person said cannot be done).
-        price_minor: what it is expected to cost (a resequence: less than 0 by what it saves).
+        kind: assign, tender, leave, resequence, drop, expire, withdraw or lost (a vehicle); hold (it waits
+            for what may come); propose (it waits for a person), reject (a person said no), refuse (what a person said
+            cannot be done).
+        price_minor: what it is expected to cost (a resequence, a hold: less than 0 by what it saves).
         events: what it puts into the state.
     """
 

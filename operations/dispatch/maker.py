@@ -10,11 +10,12 @@ from operations.dispatch.ahead import ahead, to_do
 from operations.dispatch.approval import rejected_choices, waiting_orders, waits_until
 from operations.dispatch.decisions import Alternative, Decision
 from operations.dispatch.decisions import clock as clock_of
+from operations.dispatch.later import hold_until_s, now_or_later
 from operations.dispatch.repair import Insertion, affected, insertions, resequence, stranded
 from operations.dispatch.takeover import FEWEST, Takeover, takeovers
 from operations.dispatch.tenders import Ask, expected_minor, next_asks, standing
 from operations.state.entities import BROKEN, CANCELLED, DELAYED, ENDED, LEFT, TenderState
-from operations.state.events import ORDER_LEFT, PROPOSED, ROUTE_SET, Event
+from operations.state.events import ORDER_LEFT, PROPOSED, ROUTE_SET, TICK, Event
 from operations.state.fold import DayState, fold
 from solvers.problem import Order
 
@@ -98,11 +99,28 @@ class Maker:
 
         An order is left only when its last chance to leave the depot has passed: until then a van may become free.
         """
-        nobodys = self._nobodys()
+        held = self._held()
+        nobodys = [one for one in self._nobodys() if one.order_id not in held]
         if len(nobodys) >= FEWEST and self._take_over(nobodys):
-            nobodys = self._nobodys()
+            nobodys = [one for one in self._nobodys() if one.order_id not in held]
         for order in nobodys[:MOST_ORDERS]:
             self.place_order(order)
+
+    def _held(self) -> frozenset[str]:
+        """Orders that wait for what may come; that one waits is said once, when it becomes known."""
+        event, held = self.event, set[str]()
+        for choice in now_or_later(self.state, event.event_id, self._nobodys(), news=event.kind != TICK):
+            held |= choice.held
+            if event.kind == EventType.ORDER_CREATED and event.order_id in choice.held:
+                order = self.state.orders[event.order_id].order
+                until = hold_until_s(self.state.day, order) if order is not None else 0
+                reason = (
+                    f"may wait until {clock_of(until)}; in {choice.samples} futures together waiting saves "
+                    f"{choice.saves_minor} on average"
+                )
+                others = (Alternative("all that waits now", 0),)
+                self._add("hold", (event.order_id,), reason, price=-choice.saves_minor, alternatives=others)
+        return frozenset(held)
 
     def _nobodys(self) -> list[Order]:
         """Stranded orders that neither wait for a person nor for an answer."""

@@ -66,16 +66,16 @@ def _planned(
     day, now = state.day, max(0, state.clock_s)
     at_depot = source.startswith("@")
     place = day.problem.depot(source[1:]).location if at_depot else here(state, state.vehicles[source])[0]
-    idle = [
+    free = [
         day.vehicles[name]
         for name in sorted(state.vehicles)
-        if name in day.vehicles and name not in taken and _idle(state, state.vehicles[name])
+        if name in day.vehicles and name not in taken and idle(state, state.vehicles[name])
     ]
     # the nearest first, then by what a route costs before anything is driven
-    idle.sort(key=lambda one: (_way_s(day, one, place), one.tariff.per_route_minor, one.vehicle_id))
+    free.sort(key=lambda one: (_way_s(day, one, place), one.tariff.per_route_minor, one.vehicle_id))
     found, left = list[Takeover](), list(orders)
     while len(left) >= FEWEST and len(found) < MOST_ROUTES:
-        tried = [_route(state, left, otherwise, one, source, place, now) for one in idle[:MOST_VEHICLES]]
+        tried = [_route(state, left, otherwise, one, source, place, now) for one in free[:MOST_VEHICLES]]
         best = max(
             (one for one in tried if one is not None),
             key=lambda one: (one.otherwise_minor - one.price_minor, one.vehicle_id),
@@ -85,7 +85,7 @@ def _planned(
             break
         found.append(best)
         left = [one for one in left if one.order_id not in best.orders]
-        idle = [one for one in idle if one.vehicle_id != best.vehicle_id]
+        free = [one for one in free if one.vehicle_id != best.vehicle_id]
     return found
 
 
@@ -123,7 +123,8 @@ def _way_s(day: Day, vehicle: Vehicle, place: int) -> int:
     return 0 if depot == place else int(day.problem.travel_of(vehicle).duration_s[depot, place]) + HANDOVER_S
 
 
-def _idle(state: DayState, vehicle: VehicleState) -> bool:
+def idle(state: DayState, vehicle: VehicleState) -> bool:
+    """Whether a vehicle stands at its depot with nothing to do."""
     return vehicle.status == IDLE and not vehicle.left and not to_do(state, vehicle)
 
 

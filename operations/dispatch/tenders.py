@@ -6,6 +6,7 @@ it is offered to all that are left at once. After its latest dispatch time it is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from operations.state.day import Offer
@@ -100,12 +101,18 @@ def expected_minor(state: DayState, order: Order) -> int | None:
     options = candidates(state, order, standing(state, order.order_id).asked)
     if not options:
         return None
-    cost, left = 0.0, 1.0
-    clock = state.clock_s
+    asked, clock = [], state.clock_s
     for offer, price in options:
-        if clock > state.day.latest_dispatch_s(order, offer):
-            continue
+        if clock <= state.day.latest_dispatch_s(order, offer):
+            asked.append((offer, price))
+            clock += offer.answer_s
+    return waterfall_minor(asked, order.penalty_minor)
+
+
+def waterfall_minor(asked: Sequence[tuple[Offer, int]], penalty_minor: int) -> int:
+    """Expected cost of asking one after another at these prices; the penalty where nobody accepts."""
+    cost, left = 0.0, 1.0
+    for offer, price in asked:
         cost += left * offer.accept_p * price
         left *= 1 - offer.accept_p
-        clock += offer.answer_s
-    return int(cost + left * order.penalty_minor + 0.5)
+    return int(cost + left * penalty_minor + 0.5)

@@ -4,7 +4,7 @@
 known of one order, vehicle or tender from its own events, in the order in which they happened.
 """
 
-from operations.state.day import Approvals, Day, Offer, Prices
+from operations.state.day import Approvals, Coming, Day, Offer, Prices
 from operations.state.entities import OrderState, TenderState, VehicleState
 from operations.state.events import Event, Refusal
 from operations.state.fold import DayState, digest, fold, start
@@ -12,6 +12,7 @@ from operations.state.proposals import DeskState, Item, ProposalState
 
 __all__ = [
     "Approvals",
+    "Coming",
     "Day",
     "DayState",
     "DeskState",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
 
 from domain.errors import InputError
 from solvers.contracts import Contract, RouteWork, VisitWork, price_day, total_minor
 from solvers.plan import Plan
 from solvers.problem import Order, PlanningProblem, Vehicle
 from solvers.tariffs import divide_half_up
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,56 @@ class Approvals:
 
 
 @dataclass(frozen=True)
+class Coming:
+    """What is expected to come through the day, from history. Data, so that a replay draws the same futures.
+
+    Attributes:
+        per_hour: orders that are expected to become known in each of the 24 hours of the day.
+        examples: orders as they came; their windows count from the moment at which one becomes known.
+        samples: futures that are drawn for a decision.
+        most_looks: work of a decision, in places of routes that are looked at; fewer futures are drawn where it would
+            be more. A count and not a clock: the same on every machine.
+        review_s: how long before its last chance an order is no longer held.
+    """
+
+    per_hour: tuple[float, ...]
+    examples: tuple[Order, ...]
+    samples: int = 16
+    most_looks: int = 40_000
+    review_s: int = 300
+
+    def __post_init__(self) -> None:
+        if len(self.per_hour) != HOURS or not all(0 <= one < 1e6 for one in self.per_hour):
+            raise InputError("what is coming: per_hour needs 24 numbers that are not below 0")
+        if self.samples <= 0 or self.most_looks <= 0 or self.review_s < 0:
+            raise InputError("what is coming: samples and most_looks must be above 0 and review_s not below 0")
+
+    def expected(self, from_s: int, to_s: int) -> float:
+        """Orders that are expected between two seconds of the day."""
+        return sum(self.per_hour[hour % HOURS] * seconds / 3_600 for hour, _, seconds in _hours(from_s, to_s))
+
+    def moments(self, generator: np.random.Generator, from_s: int, to_s: int, share: float) -> list[int]:
+        """Seconds between the two at which orders come, drawn: a Poisson process by the hour's rate times ``share``."""
+        found = []
+        for hour, begin, seconds in _hours(from_s, to_s):
+            count = int(generator.poisson(self.per_hour[hour % HOURS] * share * seconds / 3_600))
+            found += sorted(int(one) for one in generator.integers(begin, begin + seconds, count))
+        return found
+
+
+HOURS = 24
+
+
+def _hours(from_s: int, to_s: int) -> Iterator[tuple[int, int, int]]:
+    """Hours between two seconds: which, its first second from ``from_s`` on, and how many of it."""
+    while from_s < to_s:
+        hour = from_s // 3_600
+        end = min(to_s, (hour + 1) * 3_600)
+        yield hour, from_s, end - from_s
+        from_s = end
+
+
+@dataclass(frozen=True)
 class Day:
     """The frozen beginning of a service date."""
 
@@ -100,6 +155,23 @@ class Day:
     approvals: Approvals = field(default_factory=Approvals)
     places: tuple[tuple[int, int], ...] = ()
     """Latitude and longitude in millionths of a degree, by row of the matrices: for maps, never for decisions."""
+    coming: Coming | None = None
+    """What may still come; None: nothing is known of it, and no order waits for it."""
+
+    @property
+    def coming_examples(self) -> tuple[Order, ...]:
+        return () if self.coming is None else self.coming.examples
+
+    @cached_property
+    def _once(self) -> dict[str, Any]:
+        return {}
+
+    def worked_out(self, name: str, how: Callable[[], T]) -> T:
+        """What follows from the day alone, worked out when it is first asked for."""
+        if name not in self._once:
+            self._once[name] = how()
+        found: T = self._once[name]
+        return found
 
     @cached_property
     def orders(self) -> Mapping[str, Order]:

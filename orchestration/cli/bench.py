@@ -30,6 +30,7 @@ BENCHMARKS = {
     "fabric": "One capacity fabric beside silos, rate shopping, daily planning and hindsight, in paired worlds",
     "statics": "Whether shares by fleet move as prices, demand and promises say they must",
     "touches": "How a dispatcher's touches grow with orders, 100 to 3,000 a day",
+    "waiting": "Orders that may wait: now or later by sampled futures, beside each dispatched at once",
     "twin": "Orders a second of the digital twin, with and without a decision at every event",
     "features": "CPU seconds of a year of deliveries through dbt, beside DuckDB alone",
     "lake": "Eight writers and two readers on the same dates, embedded PostgreSQL beside SQLite",

@@ -12,6 +12,7 @@ from domain.codes import ControlMode, TariffComponent
 from domain.errors import InputError
 from operations.state import Approvals, Day, Event, Offer
 from orchestration.lake import Lake
+from orchestration.live.history import coming_of, orders_of_their_day
 from orchestration.planning.build import build_problem
 from orchestration.planning.inputs import DayInputs, day_inputs
 from solvers import Plan
@@ -64,7 +65,16 @@ def begin_day(lake: Lake, source: str, service_date: date, approvals: Approvals 
     midnight = datetime.combine(service_date, time(), inputs.timezone)
     rows = pd.concat([inputs.depots.sort_values("depot_id")[["lat", "lon"]], inputs.orders[["lat", "lon"]]])
     places = tuple((round(lat * 1e6), round(lon * 1e6)) for lat, lon in rows.astype(float).to_numpy().tolist())
-    day = Day(service_date, problem, made, offers_of(inputs), approvals=approvals or Approvals(), places=places)
+    past, days = orders_of_their_day(lake, source, service_date, midnight)
+    day = Day(
+        service_date,
+        problem,
+        made,
+        offers_of(inputs),
+        approvals=approvals or Approvals(),
+        places=places,
+        coming=coming_of(past, days, problem, places),
+    )
     return day, midnight
 
 
