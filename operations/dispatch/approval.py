@@ -7,6 +7,8 @@ from operations.state.proposals import OPEN
 from solvers.problem import Order
 
 HOUR_S = 3_600
+DEARER_BP = 11_000
+"""What was approved is still done when it has become a tenth dearer; beyond that it is proposed again."""
 
 
 def waits_until(state: DayState, kind: str, dear: bool, order: Order) -> int | None:
@@ -33,6 +35,26 @@ def waits_until(state: DayState, kind: str, dear: bool, order: Order) -> int | N
 def waiting_orders(state: DayState) -> frozenset[str]:
     """Orders that an open proposal is about."""
     return frozenset(item.order_id for one in state.proposals.values() if one.status == OPEN for item in one.open_items)
+
+
+def agreed_minor(state: DayState, order_id: str) -> int | None:
+    """What a person has agreed to spend on an order, or let pass; None: nobody was asked about it, or said otherwise.
+
+    What follows from the same matter (a fleet that declines, a place that is gone) is covered by that answer.
+    """
+    prices = [
+        item.price_minor
+        for one in state.proposals.values()
+        if one.status in ("approved", "closed")
+        for item in one.open_items
+        if item.order_id == order_id
+    ]
+    return max(prices, default=None)
+
+
+def still_agreed(agreed_minor: int, price_minor: int) -> bool:
+    """Whether a price is within what was agreed to: a tenth more at most, or one unit of money."""
+    return price_minor <= max(agreed_minor + 100, agreed_minor * DEARER_BP // 10_000)
 
 
 def rejected_choices(state: DayState, order_id: str) -> frozenset[str]:

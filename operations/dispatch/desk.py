@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operations.dispatch.approval import waiting_orders
+from operations.dispatch.approval import still_agreed, waiting_orders
 from operations.dispatch.decisions import Alternative, clock
 from operations.dispatch.maker import Maker
 from operations.dispatch.repair import insertion_into, insertions, why_not
@@ -13,9 +13,6 @@ from operations.state.entities import ABOARD, BROKEN, OPEN
 from operations.state.events import APPROVED, CLOSED, OVERRIDE, REJECTED
 from operations.state.proposals import Item, ProposalState
 from solvers.problem import DELIVERY, Order
-
-DEARER_BP = 11_000
-"""What was approved is still done when it has become a tenth dearer; beyond that it is proposed again."""
 
 
 class Desk(Maker):
@@ -80,8 +77,7 @@ class Desk(Maker):
         self.granted = granted
         if item.kind == "assign":
             now = insertion_into(self.state, item.vehicle_id, order)
-            most = max(agreed_minor + 100, agreed_minor * DEARER_BP // 10_000)
-            if now is not None and now.price_minor <= most:
+            if now is not None and still_agreed(agreed_minor, now.price_minor):
                 self._assign(order, now, item.reason, ())
                 self.granted = ""
                 return now.price_minor

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from domain.codes import EventType
 from operations.dispatch.ahead import ahead, to_do
-from operations.dispatch.approval import rejected_choices, waiting_orders, waits_until
+from operations.dispatch.approval import agreed_minor, rejected_choices, still_agreed, waiting_orders, waits_until
 from operations.dispatch.decisions import Alternative, Decision
 from operations.dispatch.decisions import clock as clock_of
 from operations.dispatch.later import hold_until_s, now_or_later
@@ -209,6 +209,9 @@ class Maker:
     ) -> bool:
         """Whether a person is asked first; then it is proposed."""
         if self.granted:
+            return False
+        agreed = agreed_minor(self.state, order.order_id)
+        if agreed is not None and still_agreed(agreed, price):
             return False
         self.weighed_minor += price
         until_s = waits_until(self.state, kind, self.dear, order) if self.asks else None

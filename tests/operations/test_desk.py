@@ -145,6 +145,33 @@ def test_what_one_event_calls_for_is_weighed_as_one_against_what_may_be_decided_
         assert run(replace(DAY, approvals=Approvals(above_minor=limit)), broken) == (state, made)
 
 
+def test_what_follows_from_what_was_agreed_to_is_covered_by_it_up_to_its_price():
+    from operations.dispatch.approval import agreed_minor, still_agreed
+
+    # no van can take it: it is asked for by tender, with a person's yes; the first fleet declines, the next is asked
+    busy = replace(DAY, approvals=Approvals(("assign", "tender", "leave")))
+    gone = [event(f"gone-{name}", "vehicle_fault", 26_000, vehicle_id=name) for name in DAY.vehicles]
+    state = start(busy)
+    for one in gone:
+        state = fold(state, one)
+    for name in busy.orders:
+        state = fold(state, event(f"x-{name}", "cancelled", 26_100, order_id=name))
+    state, (asked,) = step(state, NEW)
+    assert asked.kind == "propose" and asked.price_minor > 0
+    state, answered = step(state, said("y", "approved", 27_100, proposal="n"))
+    sent = next(one for one in answered if one.kind == "tender").events[0]
+    declined = event("no", "tender_declined", 27_200, order_id="new", tender_id=sent.tender_id, fleet_id=sent.fleet_id)
+    after, follow = step(state, declined)
+    agreed = agreed_minor(after, "new")
+    assert agreed == asked.price_minor
+    # a dearer fleet is asked without a person only within a tenth of what was agreed to
+    within = still_agreed(agreed, follow[-1].price_minor)
+    assert follow[-1].kind == ("tender" if within else "propose") and len(after.proposals) == 1 + (not within)
+    assert still_agreed(agreed, agreed * 11 // 10) and not still_agreed(agreed, agreed * 11 // 10 + 200)
+    no = said("x", "rejected", 27_100, proposal="n")
+    assert agreed_minor(step(fold(start(busy), *asked.events), no)[0], "new") is None
+
+
 def test_what_is_material_to_a_day_grows_with_the_day():
     cost = DAY.plan.cost_minor
     assert replace(DAY, approvals=Approvals(above_bp=100)).asks_from_minor == pytest.approx(cost / 100, abs=1)
