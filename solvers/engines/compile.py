@@ -28,13 +28,17 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Compiled:
-    """PyVRP's data with what leads back: vehicles of each type, order of each client, orders of each shipment."""
+    """PyVRP's data with what leads back: vehicles of each type, order of each client, orders of each shipment.
+
+    ``barred``: shape (profiles, places), whom vehicles of a profile may not serve.
+    """
 
     data: Any
     groups: list[list[str]]
     clients: list[str]
     shipments: list[tuple[str, str]]
     scale: int
+    barred: npt.NDArray[np.bool_]
 
 
 def compile_problem(evaluator: Evaluator, *, required: bool = True) -> Compiled:
@@ -56,14 +60,16 @@ def compile_problem(evaluator: Evaluator, *, required: bool = True) -> Compiled:
     profiles: dict[bytes, int] = {}
     distances: list[Integers] = []
     durations: list[Integers] = []
+    barred: list[npt.NDArray[np.bool_]] = []
     types = []
     for group in by_kind.values():
         vehicle = group[0]
-        prices = _prices(evaluator, vehicle, places, visited, scale)
+        prices, kept_out = _prices(evaluator, vehicle, places, visited, scale)
         key = prices.tobytes() + vehicle.profile.encode() + bytes([vehicle.open_end])
         if key not in profiles:
             profiles[key] = len(distances)
             distances.append(prices)
+            barred.append(kept_out)
             times = problem.travel_of(vehicle).duration_s[np.ix_(places, places)].astype(np.int64)
             if vehicle.open_end:
                 times[:, : len(depot_ids)] = 0
@@ -105,6 +111,7 @@ def compile_problem(evaluator: Evaluator, *, required: bool = True) -> Compiled:
         [order.order_id for order in singles],
         [(pickup.order_id, pickup.pickup_of) for pickup in paired],
         scale,
+        np.array(barred, dtype=bool).reshape(len(barred), len(places)),
     )
 
 
@@ -164,8 +171,13 @@ def _kind(vehicle: Vehicle, evaluator: Evaluator, kept_away: dict[str, list[int]
     return (*kind_of(vehicle), tuple(evaluator.pair_price(vehicle, order) for order in evaluator.problem.orders))
 
 
-def _prices(evaluator: Evaluator, vehicle: Vehicle, places: Integers, visited: list[Order], scale: int) -> Integers:
-    """Money of going from row to column; arrivals at orders carry their own prices."""
+def _prices(
+    evaluator: Evaluator, vehicle: Vehicle, places: Integers, visited: list[Order], scale: int
+) -> tuple[Integers, npt.NDArray[np.bool_]]:
+    """Money of going from row to column, and which places ``vehicle`` may not serve.
+
+    Arrivals at orders carry their own prices.
+    """
     problem, tariff = evaluator.problem, vehicle.tariff
     depots = len(problem.depots)
     metres = problem.travel_of(vehicle).distance_m[np.ix_(places, places)].astype(np.float64)
@@ -178,11 +190,11 @@ def _prices(evaluator: Evaluator, vehicle: Vehicle, places: Integers, visited: l
             seconds[:, :depots] = 0
         prices += seconds * (tariff.per_driving_hour_minor * scale / 3_600)
     dear = min(DEAREST, scale * (10 * max((o.penalty_minor for o in visited), default=0) + 1_000_000))
-    arrivals = np.zeros(len(places))
+    arrivals, barred = np.zeros(len(places)), np.zeros(len(places), dtype=bool)
     for number, order in enumerate(visited):
         extra = evaluator.pair_price(vehicle, order)
         if extra is None:
-            arrivals[depots + number] = dear
+            arrivals[depots + number], barred[depots + number] = dear, True
         else:
             arrivals[depots + number] = scale * (
                 tariff.per_stop_minor
@@ -192,7 +204,7 @@ def _prices(evaluator: Evaluator, vehicle: Vehicle, places: Integers, visited: l
             )
     prices += arrivals[None, :]
     np.fill_diagonal(prices, 0)
-    return np.rint(prices).astype(np.int64)
+    return np.rint(prices).astype(np.int64), barred
 
 
 def _hull(order: Order, latest: int) -> tuple[int, int]:

@@ -21,13 +21,15 @@ from solvers.engines.ils import SHAKES
 from solvers.engines.master import Pool, recombine
 from solvers.engines.nearest import nearest_plan
 from solvers.engines.parts import PART, Parts
-from solvers.engines.task import Answer, Task
+from solvers.engines.task import Answer, Task, left_required
 from solvers.engines.worker import SharedProblem, Worker
 from solvers.evaluator import Evaluator
 from solvers.problem import LARGEST, PlanningProblem
 
-LONG = 125
-"""Stops a route above which parts of few routes are too few."""
+FEW_ROUTES = 10
+"""Parts with fewer routes are traps: how many routes there are is settled over the whole, which is then searched."""
+RACE_S, RACE_SHARE, RACES = 0.009, 0.45, 2
+"""Seconds a stop of a search begun anew that is to be compared with others, their share of the time left, how often."""
 WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 80, 500
 """Problems up to this size are searched whole; with more time larger ones, by so many stops a second up to the last."""
 LARGE = 2_500
@@ -212,7 +214,9 @@ class _Core:
     def run(self, seed: int, initial: Sequences | None) -> Sequences | None:
         """Search until the deadline."""
         size = len(self.problem.orders)
-        if size <= self._largest_whole() or self._stops_a_route(initial) > LONG:
+        if size <= self._largest_whole():
+            return self._portfolio(seed, initial)
+        if size <= LARGE and self._few_routes(initial):
             return self._portfolio(seed, initial)
         if initial:
             self.parts.routes = dict(initial)
@@ -224,8 +228,8 @@ class _Core:
             self.say(f"first plan: {len(first)} routes, {size - sum(map(len, first.values()))} orders open")
         else:
             self._first_in_parts(seed)
-        if self._stops_a_route(self.parts.routes) > LONG and size <= LARGE:
-            return self._portfolio(seed, self.parts.routes)
+        if size <= LARGE and self._few_routes(self.parts.routes):
+            return self._portfolio(seed, self.parts.routes if initial else self._raced(seed, self.parts.routes))
         if self.pool is None:
             self._improve_parts(0.0)
             return self.parts.routes
@@ -238,8 +242,40 @@ class _Core:
         """Up to how many orders one search is let alone with all of them."""
         return max(WHOLE, min(WHOLE_MOST, WHOLE_A_SECOND * self.seconds))
 
-    def _stops_a_route(self, routes: Sequences | None) -> float:
-        return sum(map(len, routes.values())) / len(routes) if routes else 0.0
+    def _few_routes(self, routes: Sequences | None) -> bool:
+        """Whether a part of ``routes`` would hold too few of them."""
+        return routes is not None and len(routes) * PART < FEW_ROUTES * sum(len(ids) for ids in routes.values())
+
+    def _raced(self, seed: int, best: Sequences) -> Sequences:
+        """The best of ``best`` and of searches begun anew, some of them frugal.
+
+        Where routes are few and long, how a search ends is largely decided by how many routes its first seconds leave.
+        """
+        seconds = RACE_S * len(self.problem.orders)
+        for number in range(min(RACES, int(RACE_SHARE * self.left() / seconds))):
+            found = self.whole(
+                [
+                    Task(
+                        seconds,
+                        seed + 1_000 * (number + 1) + n,
+                        frugal=n % 2 == 0,
+                        seeded=self.covered and n % 2 == 1 and number % 2 == 1,
+                        factor=FACTORS[n % 2],
+                        shake=SHAKES[(n + number) % 2],
+                        cpu=self.cpu,
+                    )
+                    for n in range(len(self.team))
+                ]
+            )
+            if found is not None and self._rank(found) < self._rank(best):
+                best = found
+            self.say(f"start {number + 1}: {len(best)} routes at best")
+        return best
+
+    def _rank(self, sequences: Sequences) -> tuple[int, float]:
+        """Required orders left out, then the cost."""
+        cost = self.pool.cost(sequences) if self.pool is not None else None
+        return left_required(self.problem, sequences), float("inf") if cost is None else cost
 
     def _remember(self, answer: Answer) -> None:
         if self.pool is not None:

@@ -14,6 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from solvers.engines.neighbours import neighbours
 
 SAMPLE = 200
 NEAREST = 5
@@ -29,6 +32,9 @@ NEIGHBOURS = 30
 SHAKES = (25, 15)
 """Most perturbations an iteration begins with: PyVRP's own, which real roads and long routes need, and fewer, which
 leave more iterations. Neither is better everywhere, so that searches take them in turns."""
+DEAR_ROUTE, DEAR_SHARE, DEAR_FACTOR, DEAR_SHAKE = 4.0, 0.4, 0.3, 50
+"""A frugal search: what a route costs more at first (``dear_routes``), for which share of the time, and how freely it
+moves then (low prices of lateness and overload, many perturbations)."""
 
 
 def run(
@@ -37,6 +43,7 @@ def run(
     seed: int,
     initial: Any,
     *,
+    barred: npt.NDArray[np.bool_],
     factor: float = 5.0,
     shake: int = SHAKES[0],
     iterations: int | None = None,
@@ -47,6 +54,8 @@ def run(
 
     Parameters
     ----------
+    barred
+        Shape (profiles, places): whom vehicles of a profile may not serve.
     factor
         How many times a leg's price one typical overload or lateness costs at first.
     shake
@@ -65,22 +74,16 @@ def run(
         Solution,
         SolveParams,
     )
-    from pyvrp.search import (
-        LocalSearch,
-        NeighbourhoodParams,
-        PerturbationManager,
-        PerturbationParams,
-        compute_neighbours,
-    )
+    from pyvrp.search import LocalSearch, PerturbationManager, PerturbationParams
     from pyvrp.stop import MaxIterations
 
     clock = time.process_time if cpu else time.perf_counter
     deadline = clock() + seconds
     params = SolveParams()
     generator = RandomNumberGenerator(seed=seed)
-    neighbours = compute_neighbours(data, NeighbourhoodParams(num_neighbours=NEIGHBOURS))
+    near = neighbours(data, barred, NEIGHBOURS)
     perturbation = PerturbationManager(PerturbationParams(max_perturbations=shake))
-    search = LocalSearch(data, generator, neighbours, perturbation)
+    search = LocalSearch(data, generator, near, perturbation)
     for operator in params.operators:
         if operator.supports(data):
             search.add_operator(operator(data))
@@ -98,6 +101,23 @@ def run(
     stop: Any = MaxIterations(iterations) if iterations is not None else lambda _: clock() >= deadline
     result = algorithm.run(stop, False, False)
     return result.best, money(result.best)
+
+
+def dear_routes(data: Any) -> Any:
+    """The same data where each route costs ``DEAR_ROUTE`` typical ways out of its depot more.
+
+    A plan of few long routes that has one too many hardly loses it once it is settled: there are too many stops to move
+    at a time. A search that begins under this price ends with fewer, and goes on from there without it.
+    """
+    kinds = data.vehicle_types()
+    metres, seconds = np.asarray(data.distance_matrix(0)), np.asarray(data.duration_matrix(0))
+    ways = [
+        float(np.median(metres[kind.start_depot])) * kind.unit_distance_cost
+        + float(np.median(seconds[kind.start_depot])) * kind.unit_duration_cost
+        for kind in kinds
+    ]
+    more = int(DEAR_ROUTE * np.median(ways))
+    return data.replace(vehicle_types=[kind.replace(fixed_cost=kind.fixed_cost + more) for kind in kinds])
 
 
 def money(solution: Any) -> int:

@@ -27,7 +27,8 @@ class Task:
     """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
 
     ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``), ``shake`` its perturbations
-    (``ils.SHAKES``); ``seeded``: it begins with a plan of the compiled engine. ``cpu``: ``seconds`` are
+    (``ils.SHAKES``); ``seeded``: it begins with a plan of the compiled engine; ``frugal``: with few routes
+    (``ils.dear_routes``). ``cpu``: ``seconds`` are
     the process's own processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's
     first and last temperature, in typical legs.
     """
@@ -40,6 +41,7 @@ class Task:
     factor: float = 5.0
     shake: int = SHAKES[0]
     seeded: bool = False
+    frugal: bool = False
     iterations: int | None = None
     required: bool = True
     cpu: bool = False
@@ -132,7 +134,7 @@ def solve(
 
 def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float], started: float) -> Answer:
     from solvers.engines.compile import sequences_of, solution_of
-    from solvers.engines.ils import money, run
+    from solvers.engines.ils import DEAR_FACTOR, DEAR_SHAKE, DEAR_SHARE, dear_routes, money, run
 
     first = task.initial
     if task.seeded and not first:
@@ -143,12 +145,26 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         first = search.sequences()
     initial = solution_of(compiled, evaluator, first) if first else None
     seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
+    if task.frugal:
+        few, _ = run(
+            dear_routes(compiled.data),
+            DEAR_SHARE * seconds,
+            task.seed,
+            None,
+            barred=compiled.barred,
+            factor=DEAR_FACTOR,
+            shake=DEAR_SHAKE,
+            cpu=task.cpu,
+        )
+        initial = solution_of(compiled, evaluator, sequences_of(compiled, few)) if few.is_feasible() else None
+        seconds *= 1.0 - DEAR_SHARE
     trail: deque[Any] = deque(maxlen=TRAIL)
     best, cost = run(
         compiled.data,
         seconds,
         task.seed,
         initial,
+        barred=compiled.barred,
         factor=task.factor,
         shake=task.shake,
         iterations=task.iterations,
@@ -159,7 +175,7 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
     if not best.is_feasible():
         return Answer(None, float("inf"))
     before = money(initial) / compiled.scale if initial is not None and initial.is_feasible() else None
-    if before is not None and cost / compiled.scale >= before and not task.seeded:
+    if before is not None and cost / compiled.scale >= before and not (task.seeded or task.frugal):
         return Answer(None, cost / compiled.scale, trail=earlier, before=before)
     found = sequences_of(compiled, best)
     return Answer(found, cost / compiled.scale, "", earlier, left_required(evaluator.problem, found), before)

@@ -211,3 +211,109 @@ def test_a_search_that_begins_with_a_compiled_plan_serves_all_however_few_iterat
     assert answer.left == 0
     assert answer.before is not None
     assert answer.cost <= answer.before
+
+
+def test_a_rule_over_the_whole_plan_is_kept_however_little_time_there_is_to_choose_what_it_costs():
+    """With time the cheapest orders are given up; after the deadline the first that help, one look each."""
+    from dataclasses import replace
+
+    from solvers.problem import Rule
+
+    free = day(60, required=False)
+    orders = tuple(replace(one, penalty_minor=10**6 - 1_000 * n) for n, one in enumerate(free.orders))
+    free = replace(free, orders=orders)
+    initial = improve(free, {}, seed=1, iterations=0, deadline=float("inf"))
+    served = {one for ids in initial.values() for one in ids}
+    assert served == {order.order_id for order in orders}
+    rule = Rule("few", "max_volume", parameters={"measure": "orders", "limit": 40})
+    problem = replace(free, rules=(rule,))
+
+    def given_up(deadline):
+        found = improve(problem, initial, seed=1, iterations=0, deadline=deadline)
+        made = assemble(problem, found, engine="insertion", seed=1, solver_s=0.0, reasons=False)
+        assert verify(problem, made) == []
+        return {one.order_id for one in made.unserved}
+
+    assert given_up(float("inf")) == {f"o{n}" for n in range(40, 60)}
+    hurried = given_up(time.monotonic() - 60)
+    assert len(hurried) == 20
+    assert hurried != {f"o{n}" for n in range(40, 60)}
+
+
+def classed_day(count=120, classes=6, seed=3):
+    """Vehicles in six classes; every other order may ride with one class only."""
+    from dataclasses import replace
+
+    problem = day(count, seed=seed)
+    fleet = [replace(one, fleet_id=f"f{n % classes}") for n, one in enumerate(problem.vehicles)]
+    orders = tuple(
+        replace(
+            order,
+            banned_vehicles=frozenset(
+                one.vehicle_id for one in fleet if n % 2 and one.fleet_id != f"f{n // 2 % classes}"
+            ),
+        )
+        for n, order in enumerate(problem.orders)
+    )
+    return replace(problem, orders=orders, vehicles=tuple(fleet))
+
+
+def test_orders_are_moved_beside_those_that_a_vehicle_may_serve_together_with_them():
+    from solvers.engines.compile import compile_problem
+    from solvers.engines.compiled.arrays import compile_arrays
+    from solvers.engines.neighbours import LONGEST, neighbours
+
+    problem = classed_day()
+    serving = [
+        {one.vehicle_id for one in problem.vehicles if one.vehicle_id not in order.banned_vehicles}
+        for order in problem.orders
+    ]
+    evaluator = Evaluator(problem)
+    compiled = compile_problem(evaluator)
+    near = neighbours(compiled.data, compiled.barred, 8)
+    assert len(near) == len(problem.orders)
+    for activity, others in near.items():
+        assert all(serving[activity.idx] & serving[one.idx] for one in others)
+        fitting = sum(len(serving[activity.idx] & serving[one.idx]) / len(serving[one.idx]) for one in others)
+        assert fitting > 7 or len(others) == 8 * LONGEST
+    arrays = compile_arrays(evaluator).arrays
+    for row in (arrays.near, arrays.around):
+        for n, others in enumerate(row.tolist()):
+            assert all(serving[n] & serving[one] for one in others if one >= 0)
+    equal = compile_problem(Evaluator(day(120, seed=3)))
+    assert {len(others) for others in neighbours(equal.data, equal.barred, 8).values()} == {8}
+
+
+def test_days_of_few_long_routes_are_searched_whole_from_the_best_of_several_starts(monkeypatch):
+    from dataclasses import replace
+
+    monkeypatch.setattr(core, "RACE_S", 0.002)
+    problem = day(270, seed=6)
+    long = replace(
+        problem,
+        orders=tuple(replace(one, load=Load(1), windows=(Window(0, 40_000),)) for one in problem.orders),
+        vehicles=problem.vehicles[:9],
+    )
+    said: list[str] = []
+    found = plan(long, SolveSettings(seconds=3, seed=1), progress=said.append)
+    assert verify(long, found) == [] and found.unserved == ()
+    assert any("start 1" in one for one in said)
+    assert not any("gained a second" in one for one in said)
+    said.clear()
+    plan(day(320, seed=2), SolveSettings(seconds=3, seed=1), progress=said.append)
+    assert any("gained a second" in one for one in said)
+
+
+def test_a_frugal_search_says_what_its_plan_costs_by_the_true_prices():
+    from solvers.engines.task import Task, solve
+
+    problem = day(80, seed=9)
+    orders = {one.order_id: one for one in problem.orders}
+    vehicles = {one.vehicle_id: one for one in problem.vehicles}
+    task = Task(1.5, 1, frugal=True, cpu=True)
+    answer = solve(problem, orders, vehicles, {}, task, time.process_time())
+    assert answer.sequences is not None
+    made = assemble(problem, answer.sequences, engine="pyvrp", seed=1, solver_s=0.0)
+    assert verify(problem, made) == []
+    assert made.unserved == ()
+    assert abs(answer.cost - made.cost_minor) <= len(made.routes)

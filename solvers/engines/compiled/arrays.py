@@ -23,6 +23,7 @@ MOST_PRICES = 2_000_000
 """Registered rules between vehicle and order are asked one by one: not more often than this."""
 INSERTION_NEAR = 40
 RUIN_NEAR = 100
+KIND_BITS = 62
 WEIGHT_WAIT, WEIGHT_LATE = 0.2, 1.0
 """Nearness counts waiting and lateness besides travel (Vidal et al. 2013, Computers & Operations Research 40(1))."""
 
@@ -154,7 +155,7 @@ def compile_arrays(evaluator: Evaluator) -> Compiled:
     room = [[_amount(one.capacity.amounts(), d, LARGEST) for d in dimensions] for one in vehicles]
     at = np.array(places[:count], dtype=np.int64)
     leg_money = _leg_money(legs[0], at, [one.tariff for one in vehicles])
-    near, around = _neighbours(legs[0, :, :, -1], x[:count])
+    near, around = _neighbours(legs[0, :, :, -1], x[:count], price)
     return Compiled(
         Arrays(
             legs=legs,
@@ -298,13 +299,22 @@ def _leg_money(legs: Any, at: Integers, tariffs: list[Any]) -> float:
     return float(np.median(found)) if found.size else 1.0
 
 
-def _neighbours(seconds: Any, x: Integers) -> tuple[Integers, Integers]:
+def _neighbours(seconds: Any, x: Integers, price: Floats) -> tuple[Integers, Integers]:
     from solvers.engines.compiled.nearness import nearest
 
     at, service, early, late = (np.ascontiguousarray(x[:, one]) for one in (columns.PLACE, 1, 3, 4))
     others = max(0, len(at) - 1)
-    close = nearest(seconds, at, service, early, late, WEIGHT_WAIT, WEIGHT_LATE, min(INSERTION_NEAR, others))
-    return close, nearest(seconds, at, service, early, late, 0.0, 0.0, min(RUIN_NEAR, others))
+    serves = _serving(price)
+    close = nearest(seconds, at, service, early, late, serves, WEIGHT_WAIT, WEIGHT_LATE, min(INSERTION_NEAR, others))
+    return close, nearest(seconds, at, service, early, late, serves, 0.0, 0.0, min(RUIN_NEAR, others))
+
+
+def _serving(price: Floats) -> Integers:
+    """A bit for each kind that may serve an order; above ``KIND_BITS`` kinds share bits."""
+    serves = np.zeros(price.shape[1], dtype=np.int64)
+    for kind, row in enumerate(price):
+        serves |= np.isfinite(row).astype(np.int64) << (kind % KIND_BITS)
+    return serves
 
 
 def _first(seconds: Any, x: Integers, depots: list[int], load: Integers) -> Floats:

@@ -16,14 +16,15 @@ def nearest(
     service: Integers,
     early: Integers,
     late: Integers,
+    serves: Integers,
     weight_wait: float,
     weight_late: float,
     count: int,
 ) -> Integers:
     """Shape (orders, count): for each order the others with the least weighted travel, waiting and lateness.
 
-    Both directions are weighed, the better one counts. Orders themselves are left out; a row that has fewer others
-    than ``count`` is filled with -1.
+    Both directions are weighed, the better one counts. Orders themselves are left out, and those that share no bit of
+    ``serves`` (kinds of vehicles that may serve them); a row that has fewer others than ``count`` is filled with -1.
     """
     size = len(at)
     found = np.full((size, count), -1, dtype=np.int64)
@@ -31,7 +32,7 @@ def nearest(
     for i in range(size):
         kept = 0
         for j in range(size):
-            if i == j:
+            if i == j or serves[i] & serves[j] == 0:
                 continue
             there, back = seconds[at[i], at[j]], seconds[at[j], at[i]]
             one = float(there)
