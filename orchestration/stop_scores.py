@@ -6,8 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ class NewestScore:
     p_weather_or_road: float
     p_exception: float
     factors: tuple[tuple[str, float], ...]
+
+    def at(self, zone: tzinfo | None) -> NewestScore:
+        """The same with times as the clocks of a zone show them."""
+        times = {name: getattr(self, name) for name in ("as_of", *QUANTILES)}
+        return replace(self, **{name: one and one.astimezone(zone) for name, one in times.items()})
 
     def summary(self) -> dict[str, Any]:
         """As JSON tells it."""
@@ -108,7 +113,9 @@ def _score(one: dict[str, Any]) -> NewestScore:
 
 
 class ScoresOfDay:
-    """Newest scores for a page that asks often: the lake is read once in ``every_s`` seconds, by one thread at a time.
+    """Newest scores, in the zone of the clock, for a page that asks often.
+
+    The lake is read once in ``every_s`` seconds, by one thread at a time.
 
     A lake that cannot be read leaves what was known before: the page of the day must not fail with it.
     """
@@ -126,7 +133,9 @@ class ScoresOfDay:
             if time.monotonic() >= self._read_at + self.every_s:
                 try:
                     with Lake.open(self.home) as lake:
-                        self._known = newest_scores(lake, self.source, self.day, self.clock())
+                        now = self.clock()
+                        found = newest_scores(lake, self.source, self.day, now)
+                        self._known = [one.at(now.tzinfo) for one in found]
                 except LakeError:
                     pass  # what was known stands, with the moment it is of
                 self._read_at = time.monotonic()

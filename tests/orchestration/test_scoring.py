@@ -1,7 +1,7 @@
 """A running day scored from the lake, in batches, with hazards of past routes."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pandas as pd
 import pytest
@@ -13,7 +13,7 @@ from domain.errors import InputError
 from orchestration.cli import main
 from orchestration.lake import Lake
 from orchestration.scoring import hazards_of, score_day, wrong_scores
-from orchestration.stop_scores import newest_scores, score_history
+from orchestration.stop_scores import ScoresOfDay, newest_scores, score_history
 
 DAY = date(2030, 3, 4)
 CUT_OFF = datetime(2030, 3, 3, 19, 0, tzinfo=UTC)
@@ -173,6 +173,18 @@ def test_one_reader_tells_the_newest_score_of_open_stops_as_of_a_moment(home):
             own = [score for score in history[one.order_id] if score.as_of <= now]
             assert own[-1] == one and one.as_of <= now
             assert isinstance(one.moment, ScoreMoment) and one.factors
+
+
+def test_a_page_is_told_times_of_the_day_s_zone_and_asks_the_lake_seldom(home):
+    zone = timezone(timedelta(hours=2))
+    with Lake.open(home) as lake:
+        play(lake)
+        score_day(lake, "demo", DAY, NOON + timedelta(hours=3), home)
+    moments = iter([NOON.astimezone(zone) + timedelta(hours=3)])  # a second reading would fail
+    scores = ScoresOfDay(home, "demo", DAY, lambda: next(moments))
+    assert scores() == scores() and len(scores()) == STOPS // 2
+    for one in scores():
+        assert one.as_of.utcoffset() == one.eta_p50.utcoffset() == timedelta(hours=2)
 
 
 def test_watching_a_day_scores_it_first_and_tells_who_is_at_risk(home, capfd):

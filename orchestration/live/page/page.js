@@ -138,7 +138,7 @@ function show(name, quiet) {
   if (!quiet) { since = performance.now(); vehicles() }
 }
 // --- how stops were scored last: chances, when and why, what moved them
-const share = p => p === null ? "" : Math.round(100 * p) + " %", when = t => t ? new Date(t).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"}) : "";
+const share = p => p === null ? "" : Math.round(100 * p) + " %", when = t => t ? t.slice(11, 16) : ""; // in the day's zone, as it was sent
 const why = one => one.factors.map(([name, by]) => name + " " + (by > 0 ? "+" : "") + by.toFixed(2)).join("; ");
 const span = one => one.eta_p10 ? when(one.eta_p10) + "–" + when(one.eta_p90) : "there";
 async function risks() {
