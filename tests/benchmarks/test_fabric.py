@@ -45,7 +45,8 @@ def test_every_arm_plans_orders_once_and_the_day_is_charged_by_the_same_rules(wo
 @pytest.mark.slow
 def test_statics_of_one_world_move_as_they_must(world):
     problem = world.problem(FIRST_DAY)
-    gig = shares_of(world, [dearer(problem, "gig", one) for one in (0.2, 1.0, 4.0)], "gig", 40)
+    # gig still pays at four times its price in this world; at eight times it does not, however long the search
+    gig = shares_of(world, [dearer(problem, "gig", one) for one in (0.2, 1.0, 8.0)], "gig", 40)
     own = shares_of(world, [stricter(problem, one) for one in (0, 20_000)], "captive", 40)
     assert gig[0] >= gig[1] >= gig[2] and gig[0] > gig[2] and own[1] >= own[0]
 
