@@ -5,9 +5,7 @@ with hours as (
         source,
         depot_id,
         as_of,
-        date_trunc(
-            'hour', coalesce(window_start, cast(service_date as timestamptz) + interval 12 hour)
-        ) as weather_hour
+        {{ whole_hour("coalesce(window_start, cast(service_date as timestamptz) + interval 12 hour)") }} as weather_hour
     from {{ ref('int_orders_as_of') }}
     where {{ in_range('service_date') }}
 ),

@@ -18,14 +18,26 @@ zoned as (
             and versions.known_from >= depots.known_from
 ),
 
+-- a moment of a time zone is dear to find: once a date and zone, not once an order
+evenings as (
+    select
+        dates.service_date,
+        dates.timezone,
+        (cast(dates.service_date as timestamp) - interval 4 hour) at time zone dates.timezone as evening_before
+    from (
+        select distinct
+            service_date,
+            timezone
+        from zoned
+    ) as dates
+),
+
 cut_off as (
     select
-        *,
-        greatest(
-            known_from,
-            (cast(service_date as timestamp) - interval 4 hour) at time zone timezone
-        ) as as_of
+        zoned.*,
+        greatest(zoned.known_from, evenings.evening_before) as as_of
     from zoned
+    inner join evenings on zoned.service_date = evenings.service_date and zoned.timezone = evenings.timezone
 ),
 
 -- a version is planned if its cut-off came while it was current

@@ -1,9 +1,7 @@
 with orders as (
     select
         *,
-        date_trunc(
-            'hour', coalesce(window_start, cast(service_date as timestamptz) + interval 12 hour)
-        ) as weather_hour
+        {{ whole_hour("coalesce(window_start, cast(service_date as timestamptz) + interval 12 hour)") }} as weather_hour
     from {{ ref('int_orders_as_of') }}
     where {{ in_range('service_date') }}
 ),
@@ -32,6 +30,21 @@ with_zone as (
             with_customer.source = history.source
             and with_customer.zone_id = history.zone_id
             and with_customer.as_of >= history.known_at
+),
+
+-- an hour of a time zone is dear to find: once a window and zone, not once an order
+hours as (
+    select
+        windows.window_start,
+        windows.timezone,
+        cast(hour(windows.window_start at time zone windows.timezone) as bigint) as window_start_hour
+    from (
+        select distinct
+            orders.window_start,
+            orders.timezone
+        from orders
+        where orders.window_start is not null
+    ) as windows
 )
 
 select
@@ -50,8 +63,8 @@ select
     cast(with_zone.zone_attempts as bigint) as zone_attempts,
     cast((with_zone.zone_failures + 2.0) / (with_zone.zone_attempts + 40.0) as double) as zone_failure_rate,
     cast(isodow(with_zone.service_date) as bigint) as weekday,
-    cast(hour(with_zone.window_start at time zone with_zone.timezone) as bigint) as window_start_hour,
-    cast(date_diff('minute', with_zone.window_start, with_zone.window_end) / 60.0 as double) as window_hours,
+    hours.window_start_hour,
+    cast({{ minutes_between("with_zone.window_start", "with_zone.window_end") }} / 60.0 as double) as window_hours,
     with_zone.mass_g,
     with_zone.volume_ml,
     with_zone.parcels,
@@ -62,6 +75,7 @@ select
     forecasts.precipitation_mm as forecast_precipitation_mm,
     forecasts.temperature_c as forecast_temperature_c
 from with_zone
+left join hours on with_zone.window_start = hours.window_start and with_zone.timezone = hours.timezone
 left join {{ ref('int_forecasts_as_of') }} as forecasts
     on
         with_zone.source = forecasts.source
