@@ -122,10 +122,19 @@ with steps as (
         || coalesce(' (attempt ' || attempt || ', ' || vehicle_id || ')', '') as what,
         null as amount_minor,
         json_object('event_id', event_id, 'ingest_time', cast(ingest_time as varchar), 'route', route_id) as details
-    from {{ source('raw', 'delivery_events') }}
+    from {{ source('raw', 'delivery_events') }} as events
     where
         order_id is not null and not retracted
-    qualify row_number() over (partition by source, event_id order by ingest_time desc) = 1
+        -- the newest version; asked so, who reads one date does not number the versions of all
+        and not exists (
+            select 1
+            from {{ source('raw', 'delivery_events') }} as later
+            where
+                later.source = events.source
+                and later.event_id = events.event_id
+                and (later.ingest_time, later.file_id) > (events.ingest_time, events.file_id)
+                and later.order_id is not null and not later.retracted
+        )
     union all
     select
         source,
