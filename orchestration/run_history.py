@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -91,7 +91,7 @@ class EventLog(SqliteEventLogStorage):
                 before = database.total_changes
                 yield connection
                 changed = database.total_changes != before
-            if changed and shard != "index":
+            if changed and shard != INDEX_SHARD_NAME:
                 # the UI follows a running run by the times of this file, which a write-ahead log leaves as they were
                 os.utime(path)
 

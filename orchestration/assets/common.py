@@ -40,6 +40,7 @@ def open_lake() -> Lake:
     return Lake.open(settings.home())
 
 
+# Dagster's class is generic over what a step is handed; here that is the resource itself
 class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The workspace of a run: its lake is opened with the first step that needs it and stays open for the others."""
 
