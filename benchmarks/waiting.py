@@ -13,11 +13,9 @@ from __future__ import annotations
 import heapq
 import time
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import click
 import numpy as np
@@ -28,7 +26,6 @@ from benchmarks.fabric_world import FIRST_DAY, GIG, LATE_MINOR_PER_MIN, OWN, PER
 from models.parameters import Beliefs
 from operations.decide import step
 from operations.dispatch.ahead import drive
-from operations.dispatch.later import Choice, hold_until_s
 from operations.dispatch.takeover import LOADING_S
 from operations.state import Coming, Day, DayState, Event, Prices, start
 from operations.state.entities import FINAL, IDLE
@@ -88,13 +85,6 @@ def history(case: Case, seed: int, slack_s: int) -> Coming:
     return Coming(tuple(float(one) / HISTORY_DAYS for one in counts), examples)
 
 
-def at_last_chance(state: DayState, event_id: str, orders: Sequence[Order], *, news: bool) -> list[Choice]:
-    """The fixed rule: whatever may wait does, until one must go; then all go that wait."""
-    until = {one.order_id: hold_until_s(state.day, one) for one in orders if one.windows}
-    waits = frozenset(name for name, last_s in until.items() if last_s > state.clock_s)
-    return [Choice(waits if len(waits) == len(orders) else frozenset(), 0, 0)]
-
-
 @dataclass
 class Played:
     """What a day came to."""
@@ -112,7 +102,7 @@ class Played:
 class Street:
     """Plays a day: vans that start, drive and deliver, couriers that answer."""
 
-    def __init__(self, case: Case, coming: Coming | None, seed: int) -> None:
+    def __init__(self, case: Case, coming: Coming, seed: int) -> None:
         self.day, self.seed = replace(case.day, coming=coming), seed
         self.state: DayState = start(self.day)
         self.queue: list[tuple[int, int, str, Any]] = []
@@ -266,10 +256,8 @@ def command(home: Path, seeds: str, orders: int, hours: float) -> Any:
         case = case_of(World.of(rough_city(seed, orders)), seed, slack_s)
         expected = history(case, seed, slack_s)
         row: dict[str, Any] = {"seed": seed, "of_the_day": len(case.arriving)}
-        row["at_once"] = vars(Street(case, None, seed).play())
-        row["futures"] = vars(Street(case, expected, seed).play())
-        with patch("operations.dispatch.maker.now_or_later", at_last_chance):
-            row["last_chance"] = vars(Street(case, expected, seed).play())
+        for policy in ARMS:
+            row[policy] = vars(Street(case, replace(expected, policy=policy), seed).play())
         rows.append(row)
         click.echo(f"world {seed}: " + ", ".join(f"{name} {row[name]['cost_minor']}" for name in ARMS), err=True)
     result = summary(rows) | {"seeds": seeds, "orders": orders, "hours": hours}

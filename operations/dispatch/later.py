@@ -5,6 +5,8 @@ replay draws the same. For each choice of what goes now, the cost of that is kno
 a later wave together with what has come by then, in the mean over the futures; the least sum is done. All choices meet
 the same futures. The work of a decision is counted in looks at a place of a route, never by a clock.
 
+Beside it a fixed rule, to be chosen by data (``Coming.policy``): all wait until one must go, then all go.
+
 Multiple scenarios with consensus over whole sets: Bent and Van Hentenryck (2004), doi:10.1287/opre.1040.0124.
 """
 
@@ -68,16 +70,25 @@ def now_or_later(state: DayState, event_id: str, orders: Sequence[Order], *, new
     Without news all that waits goes on waiting until one of it must go.
     """
     coming = state.day.coming
-    if coming is None or not coming.examples:
+    if coming is None or coming.policy == "at_once" or (coming.policy == "futures" and not coming.examples):
         return []
     groups: dict[str, list[Order]] = {}
     for order in orders:
         if order.kind == DELIVERY and order.windows and state.orders[order.order_id].status == OPEN:
             groups.setdefault(order.depot_id or state.day.problem.depots[0].depot_id, []).append(order)
-    return [_of_depot(state, coming, event_id, depot, own, news) for depot, own in sorted(groups.items())]
+    if coming.policy == "last_chance":
+        return [_at_last_chance(state, own) for _, own in sorted(groups.items())]
+    return [_by_futures(state, coming, event_id, depot, own, news) for depot, own in sorted(groups.items())]
 
 
-def _of_depot(state: DayState, coming: Coming, event_id: str, depot: str, orders: list[Order], news: bool) -> Choice:
+def _at_last_chance(state: DayState, orders: list[Order]) -> Choice:
+    """All wait until one of them must go; then all go."""
+    if any(hold_until_s(state.day, one) <= state.clock_s for one in orders):
+        return NOTHING
+    return Choice(frozenset(one.order_id for one in orders[:MOST_WAITING]), 0, 0)
+
+
+def _by_futures(state: DayState, coming: Coming, event_id: str, depot: str, orders: list[Order], news: bool) -> Choice:
     day, clock = state.day, state.clock_s
     until = {one.order_id: hold_until_s(day, one) for one in orders}
     due = [one for one in orders if until[one.order_id] <= clock]

@@ -114,10 +114,10 @@ class Maker:
             if event.kind == EventType.ORDER_CREATED and event.order_id in choice.held:
                 order = self.state.orders[event.order_id].order
                 until = hold_until_s(self.state.day, order) if order is not None else 0
-                reason = (
-                    f"may wait until {clock_of(until)}; in {choice.samples} futures together waiting saves "
-                    f"{choice.saves_minor} on average"
-                )
+                reason = f"may wait until {clock_of(until)}"
+                if choice.samples:
+                    saved = f"in {choice.samples} futures together waiting saves {choice.saves_minor} on average"
+                    reason = f"{reason}; {saved}"
                 others = (Alternative("all that waits now", 0),)
                 self._add("hold", (event.order_id,), reason, price=-choice.saves_minor, alternatives=others)
         return frozenset(held)

@@ -103,6 +103,8 @@ class Coming:
         most_looks: work of a decision, in places of routes that are looked at; fewer futures are drawn where it would
             be more. A count and not a clock: the same on every machine.
         review_s: how long before its last chance an order is no longer held.
+        policy: how it is decided what waits: ``futures`` weighs what may still come, ``last_chance`` lets all wait
+            until one must go (a fixed rule that looks at no example), ``at_once`` lets none wait.
     """
 
     per_hour: tuple[float, ...]
@@ -110,8 +112,11 @@ class Coming:
     samples: int = 16
     most_looks: int = 40_000
     review_s: int = 300
+    policy: str = "futures"
 
     def __post_init__(self) -> None:
+        if self.policy not in WAITING:
+            raise InputError(f"what is coming: there is no policy {self.policy!r}; there are {', '.join(WAITING)}")
         if len(self.per_hour) != HOURS or not all(0 <= one < 1e6 for one in self.per_hour):
             raise InputError("what is coming: per_hour needs 24 numbers that are not below 0")
         if self.samples <= 0 or self.most_looks <= 0 or self.review_s < 0:
@@ -131,6 +136,8 @@ class Coming:
 
 
 HOURS = 24
+WAITING = ("futures", "last_chance", "at_once")
+"""Policies of orders that may wait."""
 
 
 def _hours(from_s: int, to_s: int) -> Iterator[tuple[int, int, int]]:

@@ -9,11 +9,15 @@ import threading
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestration.cli.approvals import with_approvals
 from orchestration.cli.options import fivefold_command
+
+if TYPE_CHECKING:
+    from operations.state import Approvals
 
 HAND_OVER_S = 0.5
 TOKEN = "FIVEFOLD_LIVE_TOKEN"  # noqa: S105  the name of a setting
@@ -51,24 +55,12 @@ def token_of(folder: Path) -> tuple[str, str]:
     show_envvar=True,
     help="Also read events from postgresql://... (?table=NAME) or nats://HOST:PORT/SUBJECT.",
 )
-@click.option(
-    "--approve",
-    "kinds",
-    multiple=True,
-    type=click.Choice(["assign", "tender", "leave"]),
-    help="Decisions that wait for a person on the page; repeat for several. Of a day that begins.",
-)
-@click.option(
-    "--approve-above", type=click.IntRange(0), help="What costs at least so much an event waits, minor units."
-)
-@click.option("--approve-above-bp", type=click.IntRange(0), help="The same, of 10,000 of the plan's cost.")
-@click.option("--approve-seconds", type=click.IntRange(1), default=600, show_default=True, help="How long they wait.")
-@click.option("--approve-per-hour", type=click.IntRange(0), help="Proposals an hour at most; others are just done.")
 @fivefold_command(
     "Serve the day of DATE of SOURCE from its published plan: events over HTTP, decisions, a page for dispatchers. "
     "Killed at any moment, it goes on where it stopped; --standby takes over from another instance.",
     example="fivefold live demo 2026-03-02 --port 8400",
 )
+@with_approvals
 def command(
     home: Path,
     source: str,
@@ -79,11 +71,7 @@ def command(
     tick_seconds: float,
     standby: float,
     events_from: str | None,
-    kinds: tuple[str, ...],
-    approve_above: int | None,
-    approve_above_bp: int | None,
-    approve_seconds: int,
-    approve_per_hour: int | None,
+    approvals: Approvals,
 ) -> Any:
     from domain.errors import InputError
     from operations.state import Approvals
@@ -101,7 +89,6 @@ def command(
         raise InputError("fivefold live needs the extra messages: pip install 'fivefold[messages]'") from None
 
     folder = day_folder(home, source, service_date.date())
-    approvals = Approvals(kinds, approve_above, approve_seconds, approve_per_hour, approve_above_bp)
     with Journal(folder, wait_s=standby) as journal:
         if not (folder / "day.json").exists():
             from orchestration.lake import Lake

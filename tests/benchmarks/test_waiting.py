@@ -1,7 +1,9 @@
 """The bench of orders that may wait: the same day for every arm, the same again, nothing beyond its last chance."""
 
+from dataclasses import replace
+
 from benchmarks.fabric_world import World, rough_city
-from benchmarks.waiting import Street, case_of, history, summary
+from benchmarks.waiting import ARMS, Street, case_of, history, summary
 
 SLACK_S = 3 * 3_600
 
@@ -9,10 +11,12 @@ SLACK_S = 3 * 3_600
 def test_a_small_day_is_played_to_its_end_by_every_rule_and_twice_the_same():
     case = case_of(World.of(rough_city(1, 40)), 1, SLACK_S)
     expected = history(case, 1, SLACK_S)
-    at_once, waiting = Street(case, None, 1).play(), Street(case, expected, 1).play()
-    again = Street(case, expected, 1).play()
-    assert waiting.held > 0 == at_once.held
-    for played in (at_once, waiting):
+    arms = {name: Street(case, replace(expected, policy=name), 1).play() for name in ARMS}
+    waiting, again = arms["futures"], Street(case, expected, 1).play()
+    assert waiting.held > 0 == arms["at_once"].held
+    # by the fixed rule every order that comes with time to spare waits
+    assert arms["last_chance"].held >= waiting.held
+    for played in arms.values():
         assert played.beyond_latest == 0 and played.cost_minor > 0
         assert played.delivered + played.left == len(case.day.problem.orders) + len(case.arriving)
     assert (again.cost_minor, again.held, again.by_tender) == (waiting.cost_minor, waiting.held, waiting.by_tender)

@@ -70,6 +70,18 @@ def test_what_has_waited_leaves_together():
     assert state.clock_s >= first_s
 
 
+def test_by_the_fixed_rule_all_wait_until_one_must_go_whatever_is_expected():
+    fixed = replace(BUSY, coming=Coming((0.0,) * 24, (), policy="last_chance"))
+    orders = [new(n, NINE + 60 * n) for n in range(8)]
+    first_s = min(hold_until_s(fixed, one) for one in _orders(orders))
+    state, made = run(fixed, [*orders, event("t", "tick", first_s - 1)])
+    assert [one.kind for one in made] == ["hold"] * 8 and "futures" not in made[0].reason
+    _, after = step(state, event("u", "tick", first_s))
+    assert {name for one in after for name in one.order_ids} == {f"x{n}" for n in range(8)}
+    none = replace(BUSY, coming=replace(BUSY.coming, policy="at_once"))
+    assert run(none, [new(1)])[1] == run(replace(BUSY, coming=None), [new(1)])[1]
+
+
 def _orders(events):
     state, _ = run(BUSY, events)
     return [one.order for one in state.orders.values() if one.order is not None and one.order_id.startswith("x")]
@@ -141,7 +153,14 @@ def test_the_work_of_a_decision_is_bounded_by_a_count():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"per_hour": (1.0,)}, {"per_hour": (-1.0,) * 24}, {"samples": 0}, {"per_hour": (float("nan"),) * 24}]
+    "fields",
+    [
+        {"per_hour": (1.0,)},
+        {"per_hour": (-1.0,) * 24},
+        {"samples": 0},
+        {"per_hour": (float("nan"),) * 24},
+        {"policy": "never"},
+    ],
 )
 def test_expectations_that_cannot_be_are_refused(fields):
     with pytest.raises(InputError, match="what is coming"):
