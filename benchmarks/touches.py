@@ -1,6 +1,6 @@
 """``fivefold bench touches``: how a dispatcher's touches grow with orders.
 
-A touch is a decision that waits for a dispatcher: a proposal, which holds all that one event calls for. Days of growing
+A touch is a decision that waits for a dispatcher: a proposal, which holds all that one cause calls for. Days of growing
 size are played event by event in the twin, with the same rates of what goes wrong an order and a vehicle: crews grow
 with the orders, so a day ten times as large has ten times the breakdowns, absences and declines. Each day is played
 once for each rule of who is asked, and all rules meet the same day.
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from benchmarks.fabric import numbers
 from benchmarks.fabric_day import Driver
 from benchmarks.fabric_world import FIRST_DAY, GIG, World, account, rough_city
+from domain.errors import InputError
 from models.parameters import Beliefs
 from operations.state import Approvals
 from orchestration.cli.options import fivefold_command
@@ -45,6 +46,12 @@ RULES = {
     "attention": Approvals(KINDS, most_per_hour=PER_HOUR),
 }
 """Who is asked: for each event; from a price on; from a share of the plan's cost on; until an hour is full."""
+ASKED = {
+    "every": "each cause that calls for something",
+    "authority": f"causes that call for {AUTHORITY_MINOR} minor units or more",
+    "material": f"causes that call for {MATERIAL_BP} of 10,000 of the plan's cost or more",
+    "attention": f"each cause, {PER_HOUR} an hour at most",
+}
 TARGET = 0.3
 GIG_SHARE, GIG_STOPS = 0.15, 5
 TOUCH_S, ITEM_S = 60, 10
@@ -86,15 +93,15 @@ def _couriers(problem: PlanningProblem) -> dict[str, list[str]]:
     return found
 
 
-def day_of(world: World, number: int) -> dict[str, Any]:
-    """One day under every rule: touches, orders in them, cost, and what went wrong."""
+def day_of(world: World, number: int, rules: Sequence[str] = tuple(RULES)) -> dict[str, Any]:
+    """One day under each rule: touches, orders in them, cost, and what went wrong."""
     day = FIRST_DAY + timedelta(days=number)
     problem = world.problem(day)
     frame, made = played_plan(world, day, problem)
     known, begun = world.city.orders_for(day), time.process_time()
     row: dict[str, Any] = {"orders": len(problem.orders), "cost_minor": {}, "touches": {}, "items": {}}
-    for name, rule in RULES.items():
-        driver = Driver(world, day, problem, made, Beliefs(), rule)
+    for name in rules:
+        driver = Driver(world, day, problem, made, Beliefs(), RULES[name])
         came = account(driver.drive(world.city.live_day(day, frame)), known)
         asked = [one for one in driver.state.proposals.values() if one.items]
         row["touches"][name] = len(asked)
@@ -138,38 +145,34 @@ def _days(text: str, sizes: list[int]) -> list[int]:
 @click.option("--orders", default="100,300,1000,3000", show_default=True, help="Orders a day.")
 @click.option("--days", default="50,25,6,2", show_default=True, help="Days of each size and seed; one number: of all.")
 @click.option("--seeds", default="1-2", show_default=True, help="Worlds: 1-20, or 3,5,9.")
+@click.option("--rules", default=",".join(RULES), show_default=True, help="Who is asked: some of these.")
 @fivefold_command(
     "Touches of a dispatcher on days of growing size, played event by event in the twin under four rules of who is "
     "asked, and the exponent of touches on orders with its interval.",
     example="fivefold bench touches --orders 100,300,1000 --days 20,10,5 --seeds 1-2 --json",
 )
-def command(home: Path, orders: str, days: str, seeds: str) -> Any:
+def command(home: Path, orders: str, days: str, seeds: str, rules: str) -> Any:
+    asked = tuple(rules.split(","))
+    if unknown := [one for one in asked if one not in RULES]:
+        raise InputError(f"--rules: there is no rule {unknown[0]!r}; there are {', '.join(RULES)}")
     sizes, rows, played = numbers(orders), list[dict[str, Any]](), list[dict[str, Any]]()
     for size, count in zip(sizes, _days(days, sizes), strict=True):
         own = []
         for seed in numbers(seeds):
             world = World.of(rough_city(seed, size))
-            own += [day_of(world, number) for number in range(count)]
-        rows.append(_row(size, own))
+            own += [day_of(world, number, asked) for number in range(count)]
+        rows.append(_row(size, own, asked))
         played += own
         click.echo(f"{size:>6} orders a day: {rows[-1]}", err=True)
-    fits = {
-        name: exponent([one["orders"] for one in played], [one["touches"][name] for one in played]) for name in RULES
-    }
-    minutes = {
-        name: exponent([one["orders"] for one in played], [_minutes(one, name) for one in played]) for name in RULES
-    }
+    known = [one["orders"] for one in played]
+    fits = {name: exponent(known, [one["touches"][name] for one in played]) for name in asked}
+    minutes = {name: exponent(known, [_minutes(one, name) for one in played]) for name in asked}
     result = {
         "rows": rows,
         "exponents": fits,
         "exponents_of_touch_minutes": minutes,
         "target": TARGET,
-        "rules": {
-            "every": "each event that calls for something",
-            "authority": f"events that call for {AUTHORITY_MINOR} minor units or more",
-            "material": f"events that call for {MATERIAL_BP} of 10,000 of the plan's cost or more",
-            "attention": f"each event, {PER_HOUR} an hour at most",
-        },
+        "rules": {name: ASKED[name] for name in asked},
         "touch_s": TOUCH_S,
         "item_s": ITEM_S,
     }
@@ -187,18 +190,18 @@ def _minutes(row: dict[str, Any], rule: str) -> float:
     return (TOUCH_S * row["touches"][rule] + ITEM_S * row["items"][rule]) / 60
 
 
-def _row(size: int, own: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(size: int, own: list[dict[str, Any]], asked: Sequence[str]) -> dict[str, Any]:
     count, orders = len(own), sum(one["orders"] for one in own)
     return {
         "a_day": size,
         "days": count,
         "orders": orders,
-        "touches": {name: sum(one["touches"][name] for one in own) for name in RULES},
-        "touches_a_day": {name: round(sum(one["touches"][name] for one in own) / count, 2) for name in RULES},
-        "touch_minutes_a_day": {name: round(sum(_minutes(one, name) for one in own) / count, 1) for name in RULES},
-        "days_without_a_touch": {name: sum(not one["touches"][name] for one in own) for name in RULES},
+        "touches": {name: sum(one["touches"][name] for one in own) for name in asked},
+        "touches_a_day": {name: round(sum(one["touches"][name] for one in own) / count, 2) for name in asked},
+        "touch_minutes_a_day": {name: round(sum(_minutes(one, name) for one in own) / count, 1) for name in asked},
+        "days_without_a_touch": {name: sum(not one["touches"][name] for one in own) for name in asked},
         "cost_minor_an_order": {
-            name: round(sum(one["cost_minor"][name] for one in own) / max(1, orders), 1) for name in RULES
+            name: round(sum(one["cost_minor"][name] for one in own) / max(1, orders), 1) for name in asked
         },
         "processor_s": round(sum(one["processor_s"] for one in own), 1),
     }

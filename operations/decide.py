@@ -46,11 +46,12 @@ def decide(state: DayState, event: Event) -> tuple[Decision, ...]:
     limit = state.day.asks_from_minor
     if limit is None:
         return _made(Desk(state, event))
-    # what one event calls for is one matter, and its price that of all of it: known when all of it was decided
+    # what one event calls for is one matter, and its price that of all of it: known when all of it was decided;
+    # what belongs to a matter that waits already waits with it
     alone = Desk(state, event, asks=False)
     made = _made(alone)
     dear = alone.weighed_minor >= limit
-    return _made(Desk(state, event, dear=dear)) if dear or state.day.approvals.kinds else made
+    return _made(Desk(state, event, dear=dear)) if dear or alone.joins or state.day.approvals.kinds else made
 
 
 def _made(maker: Desk) -> tuple[Decision, ...]:

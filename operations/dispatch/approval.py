@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from operations.state.entities import BROKEN, DELAYED, ENDED
 from operations.state.fold import DayState
-from operations.state.proposals import OPEN
+from operations.state.proposals import OPEN as PROPOSAL_OPEN
 from solvers.problem import Order
 
 HOUR_S = 3_600
@@ -11,21 +12,36 @@ DEARER_BP = 11_000
 """What was approved is still done when it has become a tenth dearer; beyond that it is proposed again."""
 
 
-def waits_until(state: DayState, kind: str, dear: bool, order: Order) -> int | None:
-    """Until when a decision waits for a person; None: it does not wait. ``dear``: its event calls for much money.
+def cause_of(state: DayState, event_id: str, order_id: str) -> str:
+    """The event because of which an order needs a decision: what stopped the vehicle that has it, else ``event_id``."""
+    for vehicle_id in sorted(state.vehicles):
+        vehicle = state.vehicles[vehicle_id]
+        if vehicle.status in (BROKEN, DELAYED, ENDED) and vehicle.stopped_by and order_id in vehicle.remaining:
+            return vehicle.stopped_by
+    return event_id
+
+
+def joins(state: DayState, cause: str) -> bool:
+    """Whether a proposal of that cause waits already: what else the cause calls for is answered with it."""
+    found = state.proposals.get(cause)
+    return found is not None and found.status == PROPOSAL_OPEN and bool(found.items)
+
+
+def waits_until(state: DayState, kind: str, asked: bool, order: Order, *, joined: bool = False) -> int | None:
+    """Until when a decision waits for a person; None: it does not wait. ``asked``: its cause calls for much money.
 
     Never beyond the moment the order must leave: an answer that comes too late helps nobody. Once that has passed, only
-    what would be given up waits.
+    what would be given up waits. What has ``joined`` a proposal is no further touch and needs none of an hour's.
     """
     rule = state.day.approvals
-    if kind not in rule.kinds and not dear:
+    if kind not in rule.kinds and not asked:
         return None
     clock = state.clock_s
     last = state.day.latest_dispatch_s(order)
     until_s = clock + rule.answer_s if kind == "leave" else min(clock + rule.answer_s, last)
     if until_s <= clock:
         return None
-    if rule.most_per_hour is not None:
+    if rule.most_per_hour is not None and not joined:
         recent = sum(one.proposed_s > clock - HOUR_S for one in state.proposals.values() if one.items)
         if recent >= rule.most_per_hour:
             return None
@@ -34,21 +50,22 @@ def waits_until(state: DayState, kind: str, dear: bool, order: Order) -> int | N
 
 def waiting_orders(state: DayState) -> frozenset[str]:
     """Orders that an open proposal is about."""
-    return frozenset(item.order_id for one in state.proposals.values() if one.status == OPEN for item in one.open_items)
+    waiting = [one for one in state.proposals.values() if one.status == PROPOSAL_OPEN]
+    return frozenset(item.order_id for one in waiting for item in one.open_items)
 
 
-def agreed_minor(state: DayState, order_id: str) -> int | None:
+def agreed_minor(state: DayState, order_id: str, cause: str) -> int | None:
     """What a person has agreed to spend on an order, or let pass; None: nobody was asked about it, or said otherwise.
 
-    What follows from the same matter (a fleet that declines, a place that is gone) is covered by that answer.
+    What follows from the same matter (a fleet that declines, a place that is gone) is covered by that answer; so is
+    what was left over of its ``cause``, up to the dearest order of it.
     """
-    prices = [
-        item.price_minor
-        for one in state.proposals.values()
-        if one.status in ("approved", "closed")
-        for item in one.open_items
-        if item.order_id == order_id
-    ]
+    answered = [one for one in state.proposals.values() if one.status in ("approved", "closed")]
+    prices = [item.price_minor for one in answered for item in one.open_items if item.order_id == order_id]
+    if not prices:
+        of_cause = state.proposals.get(cause)
+        known = of_cause is not None and of_cause in answered and order_id not in of_cause.overridden
+        prices = [item.price_minor for item in of_cause.open_items] if known and of_cause is not None else []
     return max(prices, default=None)
 
 

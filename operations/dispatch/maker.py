@@ -7,15 +7,23 @@ from collections.abc import Sequence
 
 from domain.codes import EventType
 from operations.dispatch.ahead import ahead, to_do
-from operations.dispatch.approval import agreed_minor, rejected_choices, still_agreed, waiting_orders, waits_until
+from operations.dispatch.approval import (
+    agreed_minor,
+    cause_of,
+    joins,
+    rejected_choices,
+    still_agreed,
+    waits_until,
+)
 from operations.dispatch.decisions import Alternative, Decision
 from operations.dispatch.decisions import clock as clock_of
-from operations.dispatch.later import hold_until_s, now_or_later
-from operations.dispatch.repair import Insertion, affected, insertions, resequence, stranded
+from operations.dispatch.later import Choice, hold_until_s, now_or_later
+from operations.dispatch.nobodys import nobodys
+from operations.dispatch.repair import Insertion, affected, insertions, resequence
 from operations.dispatch.takeover import FEWEST, Takeover, takeovers
 from operations.dispatch.tenders import Ask, expected_minor, next_asks, standing
 from operations.state.entities import BROKEN, CANCELLED, DELAYED, ENDED, LEFT, TenderState
-from operations.state.events import ORDER_LEFT, PROPOSED, ROUTE_SET, TICK, Event
+from operations.state.events import ORDER_HELD, ORDER_LEFT, PROPOSED, ROUTE_SET, TICK, Event, Fact
 from operations.state.fold import DayState, fold
 from solvers.problem import Order
 
@@ -36,6 +44,8 @@ class Maker:
         self.state, self.event, self.asks, self.dear = state, event, asks, dear
         self.weighed_minor = 0
         """What all that a person could be asked about is expected to cost."""
+        self.joins = False
+        """Whether something of it belongs to a proposal that waits already."""
         self.decisions: list[Decision] = []
         self.granted = ""
         """What a person said when what is done now was approved; empty: nobody was asked."""
@@ -100,37 +110,47 @@ class Maker:
         An order is left only when its last chance to leave the depot has passed: until then a van may become free.
         """
         held = self._held()
-        nobodys = [one for one in self._nobodys() if one.order_id not in held]
-        if len(nobodys) >= FEWEST and self._take_over(nobodys):
-            nobodys = [one for one in self._nobodys() if one.order_id not in held]
-        for order in nobodys[:MOST_ORDERS]:
+        ours = [one for one in nobodys(self.state) if one.order_id not in held]
+        waited = [one.order_id for one in ours if self.state.orders[one.order_id].held_until_s > 0]
+        if len(ours) >= FEWEST and self._take_over(ours):
+            ours = [one for one in nobodys(self.state) if one.order_id not in held]
+        # who has been said no to may have nowhere else to go, and must not keep others from being looked at
+        ours.sort(key=lambda one: bool(rejected_choices(self.state, one.order_id)))
+        for order in ours[:MOST_ORDERS]:
             self.place_order(order)
+        if waited:
+            self._release(waited)
 
     def _held(self) -> frozenset[str]:
-        """Orders that wait for what may come; that one waits is said once, when it becomes known."""
+        """Orders that wait for what may come; that one waits is said once, until when and why."""
         event, held = self.event, set[str]()
-        for choice in now_or_later(self.state, event.event_id, self._nobodys(), news=event.kind != TICK):
+        for choice in now_or_later(self.state, event.event_id, nobodys(self.state), news=event.kind != TICK):
             held |= choice.held
-            if event.kind == EventType.ORDER_CREATED and event.order_id in choice.held:
-                order = self.state.orders[event.order_id].order
-                until = hold_until_s(self.state.day, order) if order is not None else 0
-                reason = f"may wait until {clock_of(until)}"
-                if choice.samples:
-                    saved = f"in {choice.samples} futures together waiting saves {choice.saves_minor} on average"
-                    reason = f"{reason}; {saved}"
-                others = (Alternative("all that waits now", 0),)
-                self._add("hold", (event.order_id,), reason, price=-choice.saves_minor, alternatives=others)
+            self._hold(choice)
         return frozenset(held)
 
-    def _nobodys(self) -> list[Order]:
-        """Stranded orders that neither wait for a person nor for an answer."""
-        waiting = waiting_orders(self.state)
-        found = []
-        for order in stranded(self.state):
-            tendered = standing(self.state, order.order_id)
-            if order.order_id not in waiting and not tendered.accepted and not tendered.open_until_s:
-                found.append(order)
-        return found
+    def _hold(self, choice: Choice) -> None:
+        why = "all that may wait does, until one must go"
+        if choice.samples:
+            saved = f"waiting saves {choice.saves_minor} on average"
+            why = f"in {choice.samples} futures together {saved}"
+        for order_id in sorted(choice.held):
+            known = self.state.orders[order_id]
+            if known.held_until_s > self.state.clock_s or known.order is None:
+                continue
+            until_s = hold_until_s(self.state.day, known.order)
+            facts: dict[str, Fact] = {"until_s": until_s, "reason": why}
+            told = self._event(ORDER_HELD, order_id=order_id, facts=facts)
+            others = (Alternative("all that waits now", 0),)
+            reason = f"may wait until {clock_of(until_s)}; {why}"
+            self._add("hold", (order_id,), reason, told, price=-choice.saves_minor, alternatives=others)
+
+    def _release(self, waited: Sequence[str]) -> None:
+        """An order that has waited, should go now and can be taken by nobody is said to wait no more."""
+        left = {one.order_id for one in nobodys(self.state)}
+        for order_id in [one for one in waited if one in left]:
+            told = self._event(ORDER_HELD, order_id=order_id, facts={"until_s": 0, "reason": ""})
+            self._add("release", (order_id,), "waits no more: nobody can take it yet", told)
 
     def _take_over(self, orders: list[Order]) -> bool:
         """New routes of idle vehicles for what is stranded, where that is cheaper than order by order."""
@@ -210,15 +230,19 @@ class Maker:
         """Whether a person is asked first; then it is proposed."""
         if self.granted:
             return False
-        agreed = agreed_minor(self.state, order.order_id)
+        cause = cause_of(self.state, self.event.event_id, order.order_id)
+        agreed = agreed_minor(self.state, order.order_id, cause)
         if agreed is not None and still_agreed(agreed, price):
             return False
         self.weighed_minor += price
-        until_s = waits_until(self.state, kind, self.dear, order) if self.asks else None
+        joined = joins(self.state, cause)
+        self.joins |= joined
+        until_s = waits_until(self.state, kind, self.dear or joined, order, joined=joined) if self.asks else None
         if until_s is None:
             return False
         facts = {
-            "proposal": self.event.event_id,
+            # one cause is one matter: what it calls for later joins what waits; what was answered is not opened again
+            "proposal": cause if joined or cause not in self.state.proposals else self.event.event_id,
             "what": kind,
             "price_minor": price,
             "until_s": until_s,

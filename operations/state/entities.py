@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import asin, cos, radians, sin, sqrt
 
 from domain.codes import EventType
-from operations.state.events import ORDER_LEFT, ROUTE_SET, Event
+from operations.state.events import ORDER_HELD, ORDER_LEFT, ROUTE_SET, Event
 from solvers.problem import Load, Order, Window
 
 OPEN, ABOARD, SERVED, FAILED, CANCELLED, LEFT = "open", "aboard", "served", "failed", "cancelled", "left"
@@ -24,12 +24,17 @@ FASTEST_M_PER_S = 70.0
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """``order`` None: events speak of it, but nothing has told what it is (yet)."""
+    """``order`` None: events speak of it, but nothing has told what it is (yet).
+
+    ``held_until_s``, ``held_why``: it was decided that it waits for what may come, until when at most (0: it does not).
+    """
 
     order_id: str
     order: Order | None = None
     status: str = OPEN
     concluded_s: int | None = None
+    held_until_s: int = 0
+    held_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class VehicleState:
     ``left``: it has left its depot, and what it is to deliver is aboard. ``back_s``, ``back_bp``: of one that is
     delayed by a fault or a driver who has not come: when it should go on, and how sure that is (10,000: certain).
     ``presumed``: it is only taken to be out of the day, and a sign of life brings it back.
+    ``stopped_by``: the event because of which it does not go on (any more): the cause of all that follows from that.
     ``ready_s``: when it is (or will be) done where it is; ``at_order`` is where ("" at its depot). ``impossible``:
     positions that were not believed.
     """
@@ -59,6 +65,7 @@ class VehicleState:
     back_s: int = 0
     back_bp: int = 0
     presumed: bool = False
+    stopped_by: str = ""
 
     @property
     def remaining(self) -> tuple[str, ...]:
@@ -103,10 +110,11 @@ def order_after(state: OrderState, event: Event) -> OrderState:
         if kind == EventType.RESCHEDULED and not _of_today(event) and state.status not in (SERVED, FAILED):
             return replace(state, status=LEFT, concluded_s=event.at_s)
         return state
-    if kind == EventType.LOADED and state.status == OPEN:
-        return replace(state, status=ABOARD)
-    if kind in (EventType.LOAD_MISSING, EventType.RETURNED_TO_DEPOT) and state.status == ABOARD:
-        return replace(state, status=OPEN)
+    if kind == ORDER_HELD:
+        return replace(state, held_until_s=event.number("until_s"), held_why=str(event.facts.get("reason", "")))
+    if kind in (EventType.LOADED, EventType.LOAD_MISSING, EventType.RETURNED_TO_DEPOT):
+        before, after = (OPEN, ABOARD) if kind == EventType.LOADED else (ABOARD, OPEN)
+        return replace(state, status=after) if state.status == before else state
     if kind in (EventType.DELIVERED, EventType.DIVERTED, EventType.PARTIALLY_DELIVERED):
         return replace(state, status=SERVED, concluded_s=event.at_s)
     if kind == EventType.ATTEMPT_FAILED and state.status != SERVED:
@@ -179,18 +187,25 @@ def vehicle_after(state: VehicleState, event: Event) -> VehicleState:
     if kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
         return _stopped(state, event)
     if kind == EventType.ROUTE_ENDED:
-        return replace(state, status=ENDED, ready_s=event.at_s)
+        return replace(state, status=ENDED, ready_s=event.at_s, stopped_by=_cause(state, event))
     return state
+
+
+def _cause(state: VehicleState, event: Event) -> str:
+    """Why a vehicle that stops does: the first of what has stopped it."""
+    return state.stopped_by if state.status in (BROKEN, DELAYED, ENDED) else event.event_id
 
 
 def _stopped(state: VehicleState, event: Event) -> VehicleState:
     """Out of the day, or out for a while where the event says until when (``back_s``, and how sure: ``back_bp``)."""
     back_s, back_bp = event.number("back_s"), min(10_000, event.number("back_bp", 10_000))
+    cause = _cause(state, event)
     if back_s <= event.at_s or back_bp <= 0 or state.status in (BROKEN, ENDED):
         status = state.status if state.status == ENDED else BROKEN
-        return replace(state, status=status, presumed=bool(event.number("presumed")))
+        return replace(state, status=status, presumed=bool(event.number("presumed")), stopped_by=cause)
     ready_s = max(state.ready_s, back_s)
-    return replace(state, status=DELAYED, ready_s=ready_s, in_service=False, back_s=back_s, back_bp=back_bp)
+    delayed = replace(state, status=DELAYED, ready_s=ready_s, in_service=False, stopped_by=cause)
+    return replace(delayed, back_s=back_s, back_bp=back_bp)
 
 
 def placed(state: VehicleState, event: Event) -> VehicleState:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from domain.codes import EventType
 
 Fact = int | str
-ROUTE_SET, ORDER_LEFT, TICK = "route_set", "order_left", "tick"
-"""Our own: the sequence of a vehicle was decided; an order was left for another day; time has passed."""
+ROUTE_SET, ORDER_LEFT, ORDER_HELD, TICK = "route_set", "order_left", "order_held", "tick"
+"""Our own: the sequence of a vehicle was decided; an order was left for another day; one waits for what may come (until
+``until_s``, 0: no more); time has passed."""
 APPROVED, REJECTED, OVERRIDE = "approved", "rejected", "override"
 """What people say: yes or no to a proposal, or what to do with an order instead, with a reason."""
 PROPOSED, CLOSED = "proposed", "proposal_closed"
 """Our own: something waits for a person; it waits no more."""
 PEOPLE = frozenset({APPROVED, REJECTED, OVERRIDE})
-INTERNAL = frozenset({ROUTE_SET, ORDER_LEFT, PROPOSED, CLOSED})
+INTERNAL = frozenset({ROUTE_SET, ORDER_LEFT, ORDER_HELD, PROPOSED, CLOSED})
 KINDS = frozenset(EventType) | {TICK} | PEOPLE | INTERNAL
 EARLIEST_S, LATEST_S = -86_400, 2 * 86_400
 AHEAD_S = 300
@@ -27,7 +28,7 @@ class Event:
     """One event.
 
     Attributes:
-        kind: one of ``domain.codes.EventType``, or ``route_set``, ``order_left``, ``tick``.
+        kind: one of ``domain.codes.EventType``, or ``route_set``, ``order_left``, ``order_held``, ``tick``.
         at_s: when it happened, seconds after local midnight of the service date.
         seen_s: when we came to know it, on the same clock.
         corrects: the event that this one takes the place of.

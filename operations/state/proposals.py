@@ -31,7 +31,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ProposalState:
-    """What one event calls for, to be answered as one.
+    """What one cause calls for, to be answered as one: its name is that of the event that began it.
 
     ``status``: ``open``, ``approved``, ``rejected`` or ``closed`` (done without an answer, or taken back), by the first
     answer; empty: nobody has proposed it. ``contradictions``: answers after the first. ``overridden``: orders that a
@@ -75,7 +75,7 @@ def proposal_state(proposal_id: str, events: Sequence[Event]) -> ProposalState:
             state = replace(
                 state,
                 items=(*state.items, _item(event)),
-                proposed_s=event.at_s,
+                proposed_s=state.proposed_s if state.items else event.at_s,
                 until_s=min(until_s, state.until_s) if state.items else until_s,
                 status=OPEN,
             )

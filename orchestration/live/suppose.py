@@ -8,7 +8,7 @@ from typing import Any
 from domain.errors import InputError
 from operations.decide import Decision, step
 from operations.dispatch.ahead import ahead
-from operations.dispatch.repair import stranded
+from operations.dispatch.nobodys import unplaced
 from operations.state import Approvals, DayState, Event
 from operations.state.entities import BROKEN
 from orchestration.live.view import brief, open_orders, zone_of
@@ -30,7 +30,7 @@ def what_if(state: DayState, events: list[Event]) -> dict[str, Any]:
         "cost_minor": sum(one.price_minor for one in made),
         "before": standing(begun),
         "after": standing(after),
-        "unplaced": [one.order_id for one in stranded(after)],
+        "unplaced": unplaced(after),
         "refused": refused,
     }
 
@@ -48,7 +48,7 @@ def standing(state: DayState) -> dict[str, Any]:
         "late": sum(stop.late_s > 0 for one in ways for stop in one.stops),
         "asked": len(asked),
         "asked_minor": sum(min(t.price_minor for t in tenders if t.order_id == name) for name in asked),
-        "unplaced": sum(one.order_id not in asked for one in stranded(state)),
+        "unplaced": len(unplaced(state)),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from operations.decide import Decision
 from operations.dispatch.ahead import ahead
-from operations.dispatch.repair import stranded
+from operations.dispatch.nobodys import held, tendered, unplaced
 from operations.state import DayState, ProposalState
 from operations.state.entities import FINAL
 from orchestration.live.engine import Engine
@@ -64,7 +64,7 @@ def overview(engine: Engine) -> dict[str, Any]:
         "clock_s": state.clock_s,
         "currency": state.day.problem.currency,
         "orders": statuses,
-        "unplaced": [one.order_id for one in stranded(state)],
+        **_unserved(state),
         "unknown": state.unknown_orders,
         "refused": len(state.refused),
         "vehicles": vehicles,
@@ -74,6 +74,13 @@ def overview(engine: Engine) -> dict[str, Any]:
         "lag_s": round(engine.lag_s(), 3),
         "outcomes": {"newest_s": engine.ages.newest_s, **engine.ages.summary()},
     }
+
+
+def _unserved(state: DayState) -> dict[str, Any]:
+    """Orders on no route: what waits for what may come (until when, and why), what fleets have or are asked for, the
+    rest. What waits for a person is in the queue."""
+    waiting = [{"order_id": one.order_id, "until_s": one.held_until_s, "why": one.held_why} for one in held(state)]
+    return {"held": waiting, "tendered": tendered(state), "unplaced": unplaced(state)}
 
 
 def desk(state: DayState) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What waits for a person: proposed, answered, overridden; nothing waits for ever, and nothing is answered twice."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -162,14 +163,63 @@ def test_what_follows_from_what_was_agreed_to_is_covered_by_it_up_to_its_price()
     sent = next(one for one in answered if one.kind == "tender").events[0]
     declined = event("no", "tender_declined", 27_200, order_id="new", tender_id=sent.tender_id, fleet_id=sent.fleet_id)
     after, follow = step(state, declined)
-    agreed = agreed_minor(after, "new")
+    agreed = agreed_minor(after, "new", "no")
     assert agreed == asked.price_minor
     # a dearer fleet is asked without a person only within a tenth of what was agreed to
     within = still_agreed(agreed, follow[-1].price_minor)
     assert follow[-1].kind == ("tender" if within else "propose") and len(after.proposals) == 1 + (not within)
     assert still_agreed(agreed, agreed * 11 // 10) and not still_agreed(agreed, agreed * 11 // 10 + 200)
     no = said("x", "rejected", 27_100, proposal="n")
-    assert agreed_minor(step(fold(start(busy), *asked.events), no)[0], "new") is None
+    assert agreed_minor(step(fold(start(busy), *asked.events), no)[0], "new", "n") is None
+
+
+MANY = make_day(orders=46, vans=1, iterations=1)
+LOADED = event("all", "route_set", 26_000, vehicle_id="v0", facts={"orders": json.dumps([*MANY.orders]), "version": 1})
+BROKEN = event("b", "vehicle_fault", 27_000, vehicle_id="v0")
+
+
+@pytest.mark.parametrize(
+    "rule", [Approvals(("assign", "tender", "leave"), most_per_hour=1), Approvals(above_minor=10_000)]
+)
+def test_what_one_cause_calls_for_is_one_proposal_however_many_orders_that_are(rule):
+    # one event moves 40 orders; the rest is taken up by the next, and joins what waits
+    state, _ = run(replace(MANY, approvals=rule), LOADED, BROKEN)
+    assert len(state.proposals["b"].items) == 40
+    before = state.proposals["b"]
+    state, made = step(state, event("t", "tick", 27_005))
+    assert {one.kind for one in made} == {"propose"} and set(state.proposals) == {"b"}
+    whole = state.proposals["b"]
+    assert {one.order_id for one in whole.items} == set(MANY.orders)
+    assert (whole.proposed_s, whole.until_s) == (before.proposed_s, before.until_s)
+    state, made = step(state, said("y", "approved", 27_060, proposal="b"))
+    assert {name for one in made for name in one.order_ids} == set(MANY.orders) and state.desk.touches == 1
+
+
+def test_what_is_left_over_of_a_matter_that_was_answered_is_covered_up_to_its_dearest_order():
+    rule = Approvals(("assign", "tender", "leave"))
+    state, _ = run(replace(MANY, approvals=rule), LOADED, BROKEN)
+    dearest = max(one.price_minor for one in state.proposals["b"].items)
+    yes, made = step(state, said("y", "approved", 27_004, proposal="b"))
+    asked = {one.order_ids[0]: one.price_minor for one in made if one.kind == "propose"}
+    done = {name for one in made if one.kind == "tender" for name in one.order_ids}
+    assert len(done) >= 40 and done | set(asked) == set(MANY.orders)
+    assert all(price > dearest for price in asked.values()) and set(yes.proposals) <= {"b", "y"}
+    # a no is a no for those orders only: what is left over is asked anew, as one matter
+    no, made = step(state, said("x", "rejected", 27_004, proposal="b"))
+    left = set(MANY.orders) - {one.order_id for one in no.proposals["b"].items}
+    assert [one.kind for one in made if one.kind == "tender"] == [] and set(no.proposals) == {"b", "x"}
+    assert {one.order_id for one in no.proposals["x"].items} == left
+
+
+def test_a_van_that_is_delayed_and_then_lost_is_one_cause():
+    late = event("d", "vehicle_fault", 27_000, vehicle_id="v0", facts={"back_s": 30_000, "back_bp": 5_000})
+    state = fold(start(DAY), late, event("lost", "vehicle_fault", 31_900, vehicle_id="v0"))
+    assert (state.vehicles["v0"].status, state.vehicles["v0"].stopped_by) == ("broken", "d")
+    again = [
+        event("go", "route_started", 31_000, vehicle_id="v0"),
+        event("e", "vehicle_fault", 33_000, vehicle_id="v0"),
+    ]
+    assert fold(start(DAY), late, *again).vehicles["v0"].stopped_by == "e"
 
 
 def test_what_is_material_to_a_day_grows_with_the_day():

@@ -13,6 +13,7 @@ from operations.state import Coming, digest, start
 from orchestration.live.dayfile import read_day, write_day
 from orchestration.live.engine import Engine, replay
 from orchestration.live.journal import Journal
+from orchestration.live.view import overview
 from solvers import Window
 from tests.operations.days import OFFERS, created, event, make_day
 
@@ -50,8 +51,11 @@ def new(n, at_s=NINE, location=None):
 
 def test_an_order_waits_where_more_are_expected_and_goes_at_once_where_nothing_is():
     state, (made,) = run(BUSY, [new(1)])
-    assert made.kind == "hold" and made.price_minor < 0 and "futures" in made.reason and not made.events
+    assert made.kind == "hold" and made.price_minor < 0 and "futures" in made.reason
     assert not state.tenders and state.vehicles == start(BUSY).vehicles
+    # the day knows that it waits, until when and why
+    known = state.orders["x1"]
+    assert known.held_until_s == hold_until_s(BUSY, known.order) > NINE and "saves" in known.held_why
     for other in (day_with(0), replace(BUSY, coming=None), replace(BUSY, coming=Coming((0.0,) * 24, ()))):
         assert run(other, [new(1)])[1][0].kind == "tender"
 
@@ -126,6 +130,25 @@ def test_a_day_with_futures_is_replayed_to_the_bit_from_its_files(tmp_path):
         found = replay(read_day(tmp_path), journal)
         assert found.identical and found.decisions > 12
         assert {one["kind"] for one in journal.decisions()} >= {"hold", "assign"}
+
+
+def test_the_page_tells_what_waits_until_when_and_why_and_what_nobody_will_serve(tmp_path):
+    day = replace(BUSY, offers=())  # no fleets to ask: without vans there is nobody
+    with Journal(tmp_path) as journal:
+        engine = Engine(day, journal)
+        engine.submit([new(1)]).result(60)
+        told = overview(engine)
+        (waits,) = told["held"]
+        assert waits["order_id"] == "x1" and waits["until_s"] == hold_until_s(day, engine.state.orders["x1"].order)
+        assert "futures" in waits["why"] and told["unplaced"] == told["tendered"] == []
+        # nothing to wait for any more: it should go, and nobody can take it
+        engine.submit([event(f"b{name}", "vehicle_fault", NINE + 60, vehicle_id=name) for name in day.vehicles]).result(
+            60
+        )
+        told = overview(engine)
+        assert told["held"] == [] and told["unplaced"] == ["x1"]
+        assert journal.decisions()[-1]["kind"] == "release"
+        engine.close()
 
 
 def test_orders_that_leave_together_cost_a_route_or_each_its_own_price_whichever_is_less():

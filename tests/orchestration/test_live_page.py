@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("fastapi")
 
 from domain import tables
-from operations.state import Approvals
+from operations.state import Approvals, Coming
 from orchestration.lake import Lake
 from tests.operations.days import DATE, created, event
 from tests.orchestration.test_live import DAY, TOKEN, address_of, begin, send
@@ -39,7 +39,9 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
     sync_api = pytest.importorskip("playwright.sync_api")
     with Lake.open(tmp_path) as lake:
         lake.append(tables.STOP_SCORES, pd.DataFrame([scored("o3")]))
-    process = begin(tmp_path, day=replace(DAY, approvals=Approvals(("assign", "tender", "leave"))))
+    # what can leave hours from now may wait; the orders of the morning may not
+    coming = Coming((0.0,) * 24, (), review_s=25_000, policy="last_chance")
+    process = begin(tmp_path, day=replace(DAY, approvals=Approvals(("assign", "tender", "leave")), coming=coming))
     try:
         address = address_of(process)
         with sync_api.sync_playwright() as play:
@@ -96,6 +98,18 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
             page.keyboard.press("Enter")
             page.locator("#decisions tr", has_text="override by Ana: they owe us one").wait_for()
             page.get_by_text("3 touches").wait_for()
+
+            # one that may wait does: the page says until when and why, and does not call it unplaced
+            send(address, [created("n3", "evening", 11, 27_150, window=(60_000, 75_000))])
+            waits = page.locator("#held tr", has_text="evening")
+            waits.wait_for()
+            assert "until one must go" in waits.inner_text() and ":" in waits.locator("td.n").inner_text()
+            assert "1 held back" in page.locator("#numbers").inner_text()
+            assert "1 with other fleets" in page.locator("#numbers").inner_text()
+            assert "unplaced" not in page.locator("#numbers").inner_text()
+            waits.click()
+            page.locator("#stop", has_text="waits until").wait_for()
+            page.screenshot(path=tmp_path / "held.png")
 
             # what if, without touching the day
             page.keyboard.press("w")

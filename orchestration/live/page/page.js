@@ -1,6 +1,6 @@
 "use strict";
 const by = id => document.getElementById(id);
-let token = "", currency = "", person = "", day = null, proposals = [], chosen = "", item = 0, since = 0, asked = 0, again = false;
+let token = "", currency = "", person = "", day = null, proposals = [], chosen = "", item = 0, since = 0, asked = 0, again = false, held = new Map();
 const versions = new Map(), mine = new Set();
 const ask = (path, body) => fetch(path, {method: body ? "POST" : "GET", body: body && JSON.stringify(body), headers: {Authorization: "Bearer " + token, ...(body ? {"Content-Type": "application/json"} : {})}, cache: "no-store"});
 const clock = s => { const m = Math.floor(s / 60); return String(Math.floor((m % 1440 + 1440) % 1440 / 60)).padStart(2, "0") + ":" + String((m % 60 + 60) % 60).padStart(2, "0") };
@@ -24,9 +24,9 @@ async function refresh() {
     const answer = await ask("/v1/day"); if (!answer.ok) return;
     day = await answer.json(); currency = day.currency;
     by("date").textContent = day.service_date; by("clock").textContent = clock(day.clock_s);
-    by("numbers").textContent = Object.entries(day.orders).map(([k, n]) => n + " " + k).join(", ") + (day.unplaced.length ? " · " + day.unplaced.length + " unplaced" : "") + (day.refused ? " · " + day.refused + " events refused" : "");
+    by("numbers").textContent = Object.entries(day.orders).map(([k, n]) => n + " " + k).join(", ") + [["held", "held back"], ["tendered", "with other fleets"], ["unplaced", "unplaced"]].map(([k, text]) => day[k].length ? " · " + day[k].length + " " + text : "").join("") + (day.refused ? " · " + day.refused + " events refused" : "");
     by("desk").textContent = day.desk.touches + " touches, " + day.desk.touch_minutes + " min, " + day.desk.touches_per_100_orders + " per 100 orders" + (day.outcomes.newest_s === null ? "" : "; newest outcome " + Math.max(0, Math.round((day.clock_s - day.outcomes.newest_s) / 60)) + " min old" + (day.outcomes.decisions ? ", at decisions p95 " + day.outcomes.newest_outcome_age_min_p95 + " (target " + day.outcomes.target_min + ")" : ""));
-    vehicles(); queue(); await routes();
+    vehicles(); queue(); holding(); await routes();
   } finally { asked = 0; setTimeout(() => { if (again) refresh() }, 1000) }
 }
 function vehicles() {
@@ -43,9 +43,18 @@ function vehicles() {
     box.addEventListener("change", () => { box.checked ? map.hidden.delete(name) : map.hidden.add(name); map.draw() }); label.append(box, dot, name); return label }));
   const old = by("van").value; if (by("van").options.length !== day.vehicles.length + 1) { by("van").replaceChildren(new Option("no", ""), ...day.vehicles.map(v => new Option(v.vehicle_id, v.vehicle_id))); by("van").value = old }
 }
+// orders that wait for what may come: until when, and why
+function holding() {
+  held = new Map(day.held.map(one => [one.order_id, "waits until " + clock(one.until_s) + ": " + one.why]));
+  by("holds").hidden = !day.held.length; by("holding").textContent = day.held.length;
+  by("held").replaceChildren(...day.held.map(one => {
+    const tr = row([[one.order_id], [clock(one.until_s), "n"], [one.why]]);
+    tr.addEventListener("click", () => show(one.order_id)); return tr;
+  }));
+}
 async function routes() {
   const sign = v => v.version + "/" + v.done + "/" + v.left + "/" + v.late, changed = day.vehicles.filter(v => versions.get(v.vehicle_id) !== sign(v));
-  const named = [...day.unplaced, ...proposals.flatMap(one => one.items.map(i => i.order_id))];
+  const named = [...day.unplaced, ...day.tendered, ...day.held.map(one => one.order_id), ...proposals.flatMap(one => one.items.map(i => i.order_id))];
   if (changed.length) {
     const answer = await ask("/v1/routes?vehicles=" + encodeURIComponent(changed.map(v => v.vehicle_id).join(","))); if (!answer.ok) return;
     for (const one of (await answer.json()).routes) { map.route(one); named.push(...one.stops.map(stop => stop[0])) }
@@ -132,7 +141,7 @@ function show(name, quiet) {
   const one = map.orders.get(name); by("stop").replaceChildren(); if (!one) { if (!quiet) mark({order: "", vehicle: ""}); return }
   const holder = map.holder.get(name), stop = holder && map.routes.get(holder).stops.find(s => s[0] === name);
   mark({order: name, ...(holder && !quiet ? {vehicle: holder} : {})});
-  by("stop").append(make("strong", name), " " + (one.windows.length ? one.windows.map(w => clock(w[0]) + "–" + clock(w[1])).join(", ") : "any time") + (holder ? " · " + holder + " at " + clock(stop[1]) : map.done.has(name) ? " · done" : " · " + one.status) + (one.zone ? " · zone " + one.zone : "") + " ", make("span", stop && stop[2] > 0 ? Math.ceil(stop[2] / 60) + " min late " : "", "bad"));
+  by("stop").append(make("strong", name), " " + (one.windows.length ? one.windows.map(w => clock(w[0]) + "–" + clock(w[1])).join(", ") : "any time") + (holder ? " · " + holder + " at " + clock(stop[1]) : map.done.has(name) ? " · done" : " · " + (held.get(name) || one.status)) + (one.zone ? " · zone " + one.zone : "") + " ", make("span", stop && stop[2] > 0 ? Math.ceil(stop[2] / 60) + " min late " : "", "bad"));
   const b = make("button", "Override"); b.type = "button"; b.addEventListener("click", () => override(name)); by("stop").append(b);
   scored(name);
   if (!quiet) { since = performance.now(); vehicles() }
