@@ -11,7 +11,7 @@ from domain.codes import EventType
 from operations.dispatch.decisions import Alternative, Decision
 from operations.dispatch.desk import Desk
 from operations.dispatch.maker import OURS
-from operations.state.events import PEOPLE, Event
+from operations.state.events import PEOPLE, Event, why_refused
 from operations.state.fold import DayState, fold
 
 __all__ = ["MOVES", "OURS", "Alternative", "Decision", "decide", "step"]
@@ -41,7 +41,7 @@ def step(state: DayState, event: Event) -> tuple[DayState, tuple[Decision, ...]]
 
 def decide(state: DayState, event: Event) -> tuple[Decision, ...]:
     """What to do about ``event``, which ``state`` holds already. Nothing for an event that was refused."""
-    if event.event_id in state.refused:
+    if why_refused(event):
         return ()
     limit = state.day.asks_from_minor
     if limit is None:

@@ -6,7 +6,7 @@ known of one order, vehicle or tender from its own events, in the order in which
 
 from operations.state.day import Approvals, Coming, Day, Offer, Prices
 from operations.state.entities import OrderState, TenderState, VehicleState
-from operations.state.events import Event, Refusal
+from operations.state.events import Event, why_refused
 from operations.state.fold import DayState, digest, fold, start
 from operations.state.proposals import DeskState, Item, ProposalState
 
@@ -22,10 +22,10 @@ __all__ = [
     "OrderState",
     "Prices",
     "ProposalState",
-    "Refusal",
     "TenderState",
     "VehicleState",
     "digest",
     "fold",
     "start",
+    "why_refused",
 ]

@@ -57,14 +57,6 @@ class Event:
         return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An event that was not taken in, and why. It is kept: nothing is lost."""
-
-    event: Event
-    reason: str
-
-
 def why_refused(event: Event) -> str:
     """Why an event cannot be of this day; empty where it can. Looks at the event alone, so that order plays no role."""
     if not event.event_id:

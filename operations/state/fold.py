@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from operations.state.entities import (
     vehicle_after,
     vehicle_state,
 )
-from operations.state.events import CLOSED, EARLIEST_S, PEOPLE, PROPOSED, Event, Refusal, why_refused
+from operations.state.events import CLOSED, EARLIEST_S, PEOPLE, PROPOSED, Event, why_refused
 from operations.state.persistent import Log, Table
 from operations.state.proposals import DeskState, ProposalState, desk_state, proposal_state
 from operations.state.tracks import Track
@@ -36,7 +36,6 @@ class DayState:
         logs: the events of each order, vehicle, tender and proposal, in the order they happened; positions apart.
         tracks: vehicle -> its positions, of each minute the newest. What a newer one of that minute has taken the place
             of is in the journal only, so that a day's memory grows with its hours and not with its messages.
-        refused: events that cannot be of this day, by event.
         tenders_of: order -> its tenders' names.
         desk: what people had to do.
         names: the name of every event that was taken into a log.
@@ -52,7 +51,6 @@ class DayState:
     proposals: Table[str, ProposalState] = field(default_factory=Table)
     desk: DeskState = field(default_factory=DeskState)
     logs: Table[Key, Log] = field(default_factory=Table)
-    refused: Table[str, Refusal] = field(default_factory=Table)
     names: Table[str, bool] = field(default_factory=Table)
     tracks: Table[str, Track] = field(default_factory=Table)
     memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -99,17 +97,13 @@ class _Change:
         self.state, self.clock_s = state, state.clock_s
         self.logs: dict[Key, Log] = {}
         self.tracks: dict[str, Track] = {}
-        self.refused: dict[str, Refusal] = {}
         self.names: dict[str, bool] = {}
         self.entities: dict[Key, OrderState | VehicleState | DeskState] = {}
         self.again: dict[Key, None] = {}
 
     def take(self, event: Event) -> None:
-        if reason := why_refused(event):
-            known = self.refused.get(event.event_id) or self.state.refused.get(event.event_id)
-            if known is None or repr(event) < repr(known.event):
-                self.refused[event.event_id] = Refusal(event, reason)
-            return
+        if why_refused(event):
+            return  # whoever took it in keeps it elsewhere: a state must not grow with what is not of its day
         self.clock_s = max(self.clock_s, event.seen_s)
         if event.kind == EventType.POSITION and not event.corrects:
             self._position(event)
@@ -216,7 +210,6 @@ class _Change:
             proposals=state.proposals.changed(rooms["proposal"]),
             desk=rooms["desk"].get(DESK[1], state.desk),
             logs=state.logs.changed(self.logs),
-            refused=state.refused.changed(self.refused),
             names=state.names.changed(self.names),
             tracks=state.tracks.changed(self.tracks),
         )
@@ -256,10 +249,4 @@ def digest(state: DayState) -> str:
         table: Mapping[str, object] = getattr(state, name)
         parts += [repr(table[key]) for key in sorted(table)]
     parts.append(repr(state.desk))
-    parts += [f"{key}: {state.refused[key].reason}" for key in sorted(state.refused)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def refusals(state: DayState) -> Iterable[Refusal]:
-    """Events that were not taken in, by name."""
-    return [state.refused[name] for name in sorted(state.refused)]

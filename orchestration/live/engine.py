@@ -13,7 +13,7 @@ from typing import Any
 
 from operations.decide import Decision, step
 from operations.freshness import OutcomeAges
-from operations.state import Day, DayState, Event, digest, fold, start
+from operations.state import Day, DayState, Event, digest, fold, start, why_refused
 from orchestration.live.journal import Journal, dump
 
 TAKEN, KNOWN, REFUSED = "taken", "known", "refused"
@@ -65,6 +65,8 @@ class Engine:
         self.latencies_s: deque[float] = deque(maxlen=KEPT_LATENCIES)
         self.taken = self.known = self.refused = self.decided = self.overloaded = 0
         self.waiting = 0
+        self.quarantined = journal.quarantined()
+        """Events of the day that were refused, each counted once."""
         self.failed = ""
         self._queue: queue.Queue[Request | None] = queue.Queue()
         self._lock = threading.Lock()
@@ -142,7 +144,7 @@ class Engine:
 
     def _take(self, requests: list[Request]) -> None:
         state, written, results = self.state, list[tuple[Event, Sequence[Decision]]](), list[list[Result]]()
-        new: dict[str, Event] = {}
+        new, aside = dict[str, Event](), list[tuple[Event, str]]()
         for request in requests:
             own = []
             for event in request.events:
@@ -154,16 +156,18 @@ class Engine:
                     own.append(Result(event.event_id, REFUSED if reason else KNOWN, reason))
                     continue
                 seen = replace(event, seen_s=self._seen(state, event))
+                if reason := why_refused(seen):
+                    # on disk and not in memory; its name stays free for the event as it should have been
+                    aside.append((seen, reason))
+                    own.append(Result(event.event_id, REFUSED, reason))
+                    continue
                 state, decisions = step(state, seen)
-                if event.event_id in state.refused:
-                    own.append(Result(event.event_id, REFUSED, state.refused[event.event_id].reason))
-                else:
-                    own.append(Result(event.event_id, TAKEN))
+                own.append(Result(event.event_id, TAKEN))
                 new[event.event_id] = seen
                 written.append((seen, decisions))
             results.append(own)
-        if written:
-            self.journal.record(written)
+        if written or aside:
+            self.quarantined += self.journal.record(written, aside)
         self.state = state
         now = time.monotonic()
         for request, own in zip(requests, results, strict=True):

@@ -1,4 +1,5 @@
 """The journal: every event with what was decided on it, in one transaction. What it returned from is never lost.
+Events that were refused are kept apart, in quarantine, with the reason.
 
 SQLite with a write-ahead log and full synchronisation. One process at a time holds the lock file; the kernel lets go of
 it when that process dies, and the next one goes on where it stopped.
@@ -12,6 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,10 @@ create table if not exists decision (
     number integer primary key, decision_id text not null unique, event_number integer not null, body text not null
 ) strict;
 create index if not exists decision_event on decision (event_number);
+create table if not exists quarantine (
+    number integer primary key, event_id text not null, reason text not null, seen_s integer not null,
+    body text not null unique
+) strict;
 """
 
 
@@ -66,8 +72,14 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def record(self, taken: Sequence[tuple[Event, Sequence[Decision]]]) -> None:
-        """Write events and their decisions, all or none. An event that is there already is an error of the caller."""
+    def record(
+        self, taken: Sequence[tuple[Event, Sequence[Decision]]], refused: Sequence[tuple[Event, str]] = ()
+    ) -> int:
+        """Write events and their decisions, and those ``refused`` with the reason, all or none.
+
+        An event that is there already is an error of the caller. Returns how many of ``refused`` are new: one that is
+        sent again is not kept again.
+        """
         write = self.connection.execute
         write("begin immediate")
         try:
@@ -78,7 +90,15 @@ class Journal:
                         "insert into decision (decision_id, event_number, body) values (?, ?, ?)",
                         (one.decision_id, row.lastrowid, dump(one)),
                     )
+            before = self.connection.total_changes
+            for event, reason in refused:
+                write(
+                    "insert or ignore into quarantine (event_id, reason, seen_s, body) values (?, ?, ?, ?)",
+                    (event.event_id, reason, event.seen_s, dump(replace(event, seen_s=0))),
+                )
+            new = self.connection.total_changes - before
             write("commit")
+            return new
         except BaseException:
             write("rollback")
             raise
@@ -89,8 +109,24 @@ class Journal:
         return event_of(json.loads(row[0])) if row else None
 
     def names(self) -> set[str]:
-        """The names of all events that were taken in."""
-        return {str(name) for (name,) in self.reader.execute("select event_id from event")}
+        """The names of all events that were taken in or refused."""
+        both = "select event_id from event union select event_id from quarantine"
+        return {str(name) for (name,) in self.reader.execute(both)}
+
+    def quarantined(self) -> int:
+        """How many different events were refused."""
+        return int(self.connection.execute("select count(*) from quarantine").fetchone()[0])
+
+    def refused(self, after: int = 0, most: int = 500) -> list[dict[str, Any]]:
+        """Events in quarantine after a number, oldest first: number, reason, when first seen, the event as it came."""
+        rows = self.reader.execute(
+            "select number, reason, seen_s, body from quarantine where number > ? order by number limit ?",
+            (after, most),
+        )
+        return [
+            {**json.loads(body), "number": number, "reason": reason, "seen_s": seen_s}
+            for number, reason, seen_s, body in rows
+        ]
 
     def entries(self) -> Iterator[tuple[Event, tuple[Decision, ...]]]:
         """Events in the order they were taken in, with what was decided on each."""

@@ -9,7 +9,7 @@ from domain.errors import InputError
 from operations.decide import Decision, step
 from operations.dispatch.ahead import ahead
 from operations.dispatch.nobodys import unplaced
-from operations.state import Approvals, DayState, Event
+from operations.state import Approvals, DayState, Event, why_refused
 from operations.state.entities import BROKEN
 from orchestration.live.view import brief, open_orders, zone_of
 
@@ -21,10 +21,11 @@ def what_if(state: DayState, events: list[Event]) -> dict[str, Any]:
     begun = replace(state, day=replace(state.day, approvals=Approvals()))
     after, made, refused = begun, list[Decision](), []
     for event in events:
-        after, decisions = step(after, replace(event, seen_s=max(after.clock_s, event.at_s)))
+        seen = replace(event, seen_s=max(after.clock_s, event.at_s))
+        after, decisions = step(after, seen)
         made += decisions
-        if event.event_id in after.refused:
-            refused.append({"event_id": event.event_id, "reason": after.refused[event.event_id].reason})
+        if reason := why_refused(seen):
+            refused.append({"event_id": event.event_id, "reason": reason})
     return {
         "decisions": [brief(one) for one in made],
         "cost_minor": sum(one.price_minor for one in made),

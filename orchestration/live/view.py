@@ -66,7 +66,7 @@ def overview(engine: Engine) -> dict[str, Any]:
         "orders": statuses,
         **_unserved(state),
         "unknown": state.unknown_orders,
-        "refused": len(state.refused),
+        "refused": engine.quarantined,
         "vehicles": vehicles,
         "offers": [one.fleet_id for one in state.day.offers],
         "queue": queue(state),

@@ -128,6 +128,10 @@ def create_app(engine: Engine, token: str, scores: Callable[[], list[NewestScore
     def decisions(after: int = Query(0, ge=0), most: int = Query(500, ge=1, le=5_000)) -> dict[str, Any]:
         return {"decisions": engine.journal.decisions(after, most)}
 
+    @app.get("/v1/refused", dependencies=[Depends(known)])
+    def refused(after: int = Query(0, ge=0), most: int = Query(500, ge=1, le=5_000)) -> dict[str, Any]:
+        return {"refused": engine.journal.refused(after, most), "events": engine.quarantined}
+
     @app.get("/v1/day", dependencies=[Depends(known)])
     def day() -> dict[str, Any]:
         return overview(engine)

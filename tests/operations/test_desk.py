@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.errors import InputError
 from operations.decide import step
-from operations.state import Approvals, digest, fold, start
+from operations.state import Approvals, digest, fold, start, why_refused
 from tests.operations.days import created, event, make_day
 
 DAY = make_day(orders=6, vans=2, iterations=50)
@@ -118,8 +118,8 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(said_, reason):
     ],
 )
 def test_an_answer_that_says_too_little_is_refused(kind, facts, reason):
-    state = fold(start(DAY), event("a", kind, 27_000, facts=facts))
-    assert reason in state.refused["a"].reason and state.desk.touches == 0
+    answer = event("a", kind, 27_000, facts=facts)
+    assert reason in why_refused(answer) and fold(start(DAY), answer).desk.touches == 0
 
 
 def test_attention_has_a_limit_and_the_last_chance_is_not_waited_away():

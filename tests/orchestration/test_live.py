@@ -149,6 +149,34 @@ def test_a_bad_event_is_refused_by_name_and_the_rest_of_its_batch_is_taken(serve
     assert good["result"] == "taken" and not engine.failed
 
 
+def test_refused_events_are_counted_and_quarantined_and_the_service_does_not_grow_with_them(tmp_path):
+    write_day(tmp_path, DAY)
+    wrong = [event(f"w{n}", "cancelled", 900_000 + n, order_id=f"o{n}") for n in range(1_000)]
+    with Journal(tmp_path) as journal:
+        engine = Engine(DAY, journal)
+        engine.submit([created("n1", "new1", 9, 27_000)]).result(60)
+        before = engine.state
+        for _ in range(3):  # a client that sends again: told again, kept once
+            results = engine.submit(wrong).result(60)
+            assert {one.result for one in results} == {"refused"} and "on another day" in results[0].reason
+        assert engine.state == before  # nothing of them is in memory
+        assert (engine.refused, engine.quarantined) == (3_000, 1_000)
+        kept = journal.refused(after=998)
+        assert [one["event_id"] for one in kept] == ["w998", "w999"] and "on another day" in kept[0]["reason"]
+        # the name is free for the event as it should have been
+        right = replace(wrong[3], at_s=27_100, seen_s=27_100)
+        assert [one.result for one in engine.submit([right]).result(60)] == ["taken"]
+        engine.close()
+        assert replay(DAY, journal).identical
+    with Journal(tmp_path) as journal:
+        again = Engine(DAY, journal)
+        client = TestClient(create_app(again, TOKEN))
+        assert client.get("/v1/day", headers=WITH).json()["refused"] == 1_000
+        page = client.get("/v1/refused?most=2", headers=WITH).json()
+        assert page["events"] == 1_000 and [one["order_id"] for one in page["refused"]] == ["o0", "o1"]
+        again.close()
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"events": 5}', b"\xff", b"[" * 100_000])
 def test_a_body_that_is_none_is_said_to_be(served, body):
     client, engine, _ = served
@@ -161,7 +189,7 @@ def test_what_is_too_much_is_told_to_come_back_and_nothing_of_it_is_lost(served,
     client, engine, journal = served
     gate = threading.Event()
     record = journal.record
-    monkeypatch.setattr(journal, "record", lambda taken: (gate.wait(20), record(taken))[1])
+    monkeypatch.setattr(journal, "record", lambda *rows: (gate.wait(20), record(*rows))[1])
     events = [event(f"p{n}", "tick", 30_000) for n in range(MOST_WAITING + 500)]
     results, sent = [], 0
     while sent < len(events):
@@ -186,7 +214,7 @@ def test_what_is_too_much_is_told_to_come_back_and_nothing_of_it_is_lost(served,
 def test_a_disk_that_fails_is_never_answered_as_taken(served, monkeypatch):
     client, _, journal = served
 
-    def full(_):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(journal, "record", full)
