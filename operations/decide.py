@@ -10,7 +10,7 @@ from __future__ import annotations
 from domain.codes import EventType
 from operations.dispatch.decisions import Alternative, Decision
 from operations.dispatch.desk import Desk
-from operations.dispatch.maker import OURS
+from operations.dispatch.draft import OURS
 from operations.state.events import PEOPLE, Event, why_refused
 from operations.state.fold import DayState, fold
 

@@ -181,7 +181,7 @@ def vehicle_after(state: VehicleState, event: Event) -> VehicleState:
         ready_s = max(event.at_s, 0)
         return replace(state, status=_going(state), ready_s=ready_s, in_service=False, left=True, presumed=False)
     if (kind in ARRIVALS or kind in CONCLUSIONS) and event.order_id:
-        return replace(_visit(state, event), in_service=kind in ARRIVALS)
+        return _visit(state, event)
     if kind == EventType.DEPARTED and state.status == MOVING:
         return replace(state, ready_s=event.at_s, in_service=False)
     if kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
@@ -218,8 +218,16 @@ def placed(state: VehicleState, event: Event) -> VehicleState:
 
 def _visit(state: VehicleState, event: Event) -> VehicleState:
     visited = state.visited if event.order_id in state.visited else (*state.visited, event.order_id)
-    going = replace(state, status=_going(state), presumed=False)
-    return replace(going, visited=visited, at_order=event.order_id, ready_s=event.at_s, left=True)
+    return replace(
+        state,
+        status=_going(state),
+        presumed=False,
+        visited=visited,
+        at_order=event.order_id,
+        ready_s=event.at_s,
+        in_service=event.kind in ARRIVALS,
+        left=True,
+    )
 
 
 def _going(state: VehicleState) -> str:
