@@ -30,7 +30,7 @@ def demo(tmp_path_factory):
         text=True,
         cwd=ROOT,
         check=False,
-        env={**os.environ, "FIVEFOLD_SOLVER_SECONDS": "6"},
+        env={**os.environ, "FIVEFOLD_SOLVER_SECONDS": "3"},
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     return Demo(home, json.loads(done.stdout), done.stderr)

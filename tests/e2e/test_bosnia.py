@@ -109,7 +109,7 @@ def check_day(number, day, planned, customers, vehicles, bans, roads):
 @pytest.mark.slow
 @NEEDS_DATA
 def test_every_day_is_planned_and_holds_by_the_sources_own_numbers(tmp_path):
-    check(DATA, plan_all(DATA, tmp_path, "2"))
+    check(DATA, plan_all(DATA, tmp_path, "1"))
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_another_folder_with_one_day_another_depot_and_fewer_vehicles_is_planned
     write("constraints_customer_vehicle.csv")
     write("vehicles.csv", keep=lambda one: one["VEHICLE_CODE"] in few)
     home = tmp_path / "home"
-    first = plan_all(folder, home, "2")
+    first = plan_all(folder, home, "1")
     assert len(first["days"]) == 1
     check(folder, first)
     again = plan_all(folder, home, "1")

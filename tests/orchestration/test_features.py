@@ -198,6 +198,7 @@ def test_unit_tests_of_the_models(lakes):
     assert "PASS=" in done.stdout and "ERROR=0" in done.stdout
 
 
+@pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize(
     ("rows", "broken"),
     [
@@ -208,14 +209,14 @@ def test_unit_tests_of_the_models(lakes):
         ("(null, 9, 5), (null, 9, 5)", ["holds", "never null", "unique together"]),
     ],
 )
-def test_the_rules_of_a_dimension_name_what_is_broken(rows, broken):
+def test_the_rules_of_a_model_name_what_is_broken(rows, broken, stored):
     text = (DBT_PROJECT / "macros" / "tests.sql").read_text()
     for kind in ("test", "endtest"):
         text = text.replace(f"{{% {kind} ", f"{{% {kind.replace('test', 'macro')} ")
     rules = Environment(autoescape=False).from_string(text).module  # noqa: S701 - SQL of the project, not a page
     with duckdb.connect() as connection:
         connection.execute(f"create table versions as from (values {rows}) as v(name, first, until)")
-        query = rules.sound("versions", ["name", "first"], ["name"], "until is null or until > first")
+        query = rules.sound("versions", ["name", "first"], ["name"], "until is null or until > first", stored)
         found = connection.execute(query).fetchall()
     assert sorted(rule.split(":")[0] for rule, times in found if times > 0) == broken
     assert len(found) == len(broken)

@@ -59,7 +59,8 @@ def read_days(home, catalog, stop, bad, reads):
 @pytest.mark.parametrize("catalog", ["embedded", "sqlite"])
 def test_eight_writers_and_two_readers(tmp_path, catalog):
     open_lake(tmp_path, catalog).close()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["orchestration.lake", "pandas"])  # imported once, not in each of ten processes
     stop, bad, reads = context.Event(), context.Value("i", 0), [context.Value("i", 0) for _ in range(2)]
     readers = [context.Process(target=read_days, args=(tmp_path, catalog, stop, bad, one)) for one in reads]
     writers = [context.Process(target=write_days, args=(tmp_path, catalog, n)) for n in range(8)]
