@@ -12,7 +12,7 @@ import click
 
 from orchestration.cli.options import fivefold_command
 
-HEAVY = ("great_expectations", "lightgbm", "river", "ortools", "pyvrp", "mlflow")
+HEAVY = ("great_expectations", "lightgbm", "river", "ortools", "pyvrp", "mlflow", "dbt")
 TARGET_CPU_S = 5.0
 PROBE = """
 import json, sys, time

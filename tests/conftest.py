@@ -11,6 +11,7 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:
     # there is a worker a processor: threads of their own would only wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("FIVEFOLD_DATABASE_THREADS", "1")
 
 # Speed is never asserted in tests: a busy machine must not turn a property red. CI draws the same examples every time.
 settings.register_profile("fivefold", deadline=None, derandomize="CI" in os.environ)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 from pydantic import PrivateAttr
 
 from orchestration import settings
@@ -33,11 +36,16 @@ def date_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
     return date.fromisoformat(keys[0]), date.fromisoformat(keys[-1])
 
 
-def open_lake() -> Lake:
-    """The workspace's lake; a context manager."""
-    from orchestration.lake import Lake
+def open_lake(one_date: bool = False) -> Lake:
+    """The workspace's lake; a context manager.
 
-    return Lake.open(settings.home())
+    ``one_date``: for the rows of one service date, over which several threads of the database would only wait for each
+    other: a small query then takes half the processor time.
+    """
+    from orchestration.lake import Lake, LakeSettings
+
+    chosen = LakeSettings.from_environment(settings.home())
+    return Lake.open(settings.home(), replace(chosen, threads=chosen.threads or 1) if one_date else chosen)
 
 
 # Dagster's class is generic over what a step is handed; here that is the resource itself
@@ -45,12 +53,18 @@ class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The workspace of a run: its lake is opened with the first step that needs it and stays open for the others."""
 
     _lake: Any = PrivateAttr(default=None)
+    _one_date: bool = PrivateAttr(default=False)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Called by Dagster when the run begins."""
+        run = context.dagster_run
+        self._one_date = run is not None and PARTITION_NAME_TAG in run.tags
 
     @contextlib.contextmanager
     def lake(self) -> Iterator[Lake]:
         """The lake, open until the run ends."""
         if self._lake is None:
-            self._lake = open_lake()
+            self._lake = open_lake(self._one_date)
         yield self._lake
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
@@ -99,3 +113,15 @@ def import_beside(*modules: str) -> None:
                 importlib.import_module(name)
 
     threading.Thread(target=load, name="imports").start()  # no daemon: the program may not end inside an import
+
+
+@contextlib.contextmanager
+def import_hidden(package: str) -> Iterator[None]:
+    """Within, ``package`` cannot be imported: for what does without it where it is not there."""
+    loaded = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == package}
+    sys.modules[package] = None  # type: ignore[assignment]  # Python's own sign for a module that is not to be found
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+        sys.modules.update(loaded)

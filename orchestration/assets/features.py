@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from packaging import version
 
-from orchestration.assets.common import BY_QUARTER, LAKE_POOL, SERVICE_DAYS, Workspace, date_range, import_beside
+from orchestration.assets.common import (
+    BY_QUARTER,
+    LAKE_POOL,
+    SERVICE_DAYS,
+    Workspace,
+    date_range,
+    import_beside,
+    import_hidden,
+)
 from orchestration.transform.manifest import ensure_manifest
 from orchestration.transform.run import (
     DBT_PROJECT,
@@ -22,6 +29,11 @@ from orchestration.transform.run import (
     one_build,
     range_arguments,
 )
+
+with import_hidden("dbt"):
+    # dbt runs as a process of its own. Where it cannot be imported, dagster_dbt uses a few types that it brings along:
+    # importing dbt for the names of its states takes more processor time than Dagster itself
+    from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 
 class Translator(DagsterDbtTranslator):

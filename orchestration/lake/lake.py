@@ -110,6 +110,8 @@ class Lake:
         connection = open_database()
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            if self.settings.threads:
+                connection.execute(f"SET threads = {self.settings.threads}")
             attach(connection, self.attach_uri, self.settings, self.home)
             connection.execute("USE lake")
         except BaseException:
@@ -327,10 +329,11 @@ class Lake:
         self._retry(run)
 
     def dbt_environment(self) -> dict[str, str]:
-        """Environment variables that ``dbt_project/profiles.yml`` reads."""
+        """Environment variables that the plugin of ``dbt_project/profiles.yml`` reads."""
         return {
             "FIVEFOLD_DBT_CATALOG": self._uri.removeprefix("ducklake:"),
             "FIVEFOLD_DBT_DATA_PATH": self.settings.data_path,
+            "FIVEFOLD_DBT_DATABASE_THREADS": str(self.settings.threads or ""),
         }
 
 

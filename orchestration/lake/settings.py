@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain.errors import LakeError
 
 EMBEDDED, SQLITE = "embedded", "sqlite"
+THREADS = "FIVEFOLD_DATABASE_THREADS"
+
+
+def threads_from_environment() -> int | None:
+    """Threads of DuckDB in each process (``FIVEFOLD_DATABASE_THREADS``); None: one a processor.
+
+    Raises:
+        LakeError: not a whole number above 0.
+    """
+    text = os.environ.get(THREADS, "")
+    if text and not (text.isdecimal() and int(text) > 0):
+        raise LakeError(f"{THREADS} is {text!r}; it must be a whole number above 0")
+    return int(text) if text else None
 
 
 @dataclass(frozen=True, slots=True)
 class LakeSettings:
-    """``catalog`` is ``embedded``, ``sqlite`` or a ``postgresql://`` URL; ``data_path`` a folder or S3 prefix."""
+    """``catalog`` is ``embedded``, ``sqlite`` or a ``postgresql://`` URL; ``data_path`` a folder or S3 prefix.
+
+    ``threads``: of DuckDB, None for one a processor.
+    """
 
     catalog: str
     data_path: str
+    threads: int | None = field(default_factory=threads_from_environment)
 
     @classmethod
     def from_environment(cls, home: Path) -> LakeSettings:

@@ -24,6 +24,8 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: Any) -> None:
         """Called before the profile's databases are attached."""
         load_extensions(conn)
+        if threads := os.environ.get("FIVEFOLD_DBT_DATABASE_THREADS"):
+            conn.execute(f"set threads = {int(threads)}")
         catalog, place = (
             os.environ[name].replace("'", "''") for name in ("FIVEFOLD_DBT_CATALOG", "FIVEFOLD_DBT_DATA_PATH")
         )

@@ -11,7 +11,7 @@ import pytest
 
 from domain.tables import DEPOTS, ORDERS, RAW_TABLES, STALE_PARTITIONS
 from orchestration import settings
-from orchestration.assets.common import BY_QUARTER, SERVICE_DAYS, markdown_table
+from orchestration.assets.common import BY_QUARTER, SERVICE_DAYS, Workspace, markdown_table
 from orchestration.cli.ui import _partitions_of
 from orchestration.definitions import account_yesterday, defs, landing_folder, late_rows, plan_tomorrow
 from orchestration.lake import Lake
@@ -152,6 +152,24 @@ def test_a_wrong_setting_is_named(monkeypatch, name, value, call):
         call()
 
 
+@pytest.mark.parametrize(("tag", "threads"), [({"dagster/partition": "2026-03-30"}, 1), ({}, None)])
+def test_a_run_of_one_date_reads_the_lake_with_one_thread(tmp_path, monkeypatch, tag, threads):
+    monkeypatch.setenv("FIVEFOLD_HOME", str(tmp_path))
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    monkeypatch.delenv("FIVEFOLD_DATABASE_THREADS", raising=False)
+    found = []
+
+    @dg.op
+    def look(workspace: Workspace):
+        with workspace.lake() as lake:
+            found.append((lake.settings.threads, int(lake.query("select current_setting('threads') as n")["n"][0])))
+
+    dg.GraphDefinition(name="looking", node_defs=[look]).to_job(
+        resource_defs={"workspace": Workspace()}
+    ).execute_in_process(tags=tag)
+    assert found == [(threads, threads or os.cpu_count())]
+
+
 def test_tables_in_the_ui_escape_what_data_says():
     table = markdown_table(["who", "n"], [("<b>x</b> | y", 1234)])
     assert "&lt;b>x" in table.value
@@ -175,3 +193,10 @@ def test_the_ui_of_a_source_begins_with_its_first_service_date(tmp_path, monkeyp
         "FIVEFOLD_FIRST_DAY": "2024-01-08",
         "FIVEFOLD_TIMEZONE": "Europe/Sarajevo",
     }
+
+
+def test_loading_the_definitions_imports_nothing_heavy():
+    from benchmarks.definitions import HEAVY, probe
+
+    assert "dagster_dbt" in (loaded := probe("orchestration.definitions")["modules"])
+    assert not set(HEAVY) & set(loaded)

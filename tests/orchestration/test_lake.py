@@ -77,6 +77,16 @@ def test_eight_writers_and_two_readers(tmp_path, catalog):
         assert len(lake.query("select * from control.stale_partitions")) == ROWS * len(DAYS)
 
 
+def test_threads_of_the_database_are_a_setting(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_DATABASE_THREADS", "3")
+    with open_lake(tmp_path, "sqlite") as lake:
+        assert lake.query("select current_setting('threads') as n")["n"][0] == 3
+    for wrong in ("many", "0", "-1", "1.5"):
+        monkeypatch.setenv("FIVEFOLD_DATABASE_THREADS", wrong)
+        with pytest.raises(LakeError, match="FIVEFOLD_DATABASE_THREADS"):
+            open_lake(tmp_path, "sqlite")
+
+
 def test_extensions_that_nobody_signed_or_installed_are_refused(tmp_path):
     (tmp_path / "planted.duckdb_extension").write_bytes(b"no extension")
     with open_lake(tmp_path, "sqlite") as lake, lake.connect() as connection:
