@@ -18,6 +18,8 @@ from solvers.problem import Order, PlanningProblem
 
 AFTER_S = 0.0002
 """Seconds an order that the time after the search takes."""
+CLOSE_S, CLOSE_SHARE = 0.25, 0.03
+"""Seconds before the limit at which the search ends besides, and the most of the limit that this may be."""
 REASONS_S = 0.7
 """How long after the search reasons are looked for."""
 FEW = 60
@@ -109,7 +111,8 @@ def _search(
     """PyVRP most of the time, then mending and polishing by exact rules; insertion alone where PyVRP fails."""
     problem = evaluator.problem
     rich = needs_mending(problem, evaluator)
-    share = 0.5 if evaluator.rules.beyond_pairs else 0.8 if rich else 0.97
+    close_s = min(CLOSE_S, CLOSE_SHARE * settings.seconds)
+    share = 0.5 if evaluator.rules.beyond_pairs else 0.8 if rich else 1.0 - close_s / max(settings.seconds, 1e-9)
     found: Sequences | None = initial
     if not problem.locks:
         found = core.search(

@@ -28,8 +28,16 @@ from solvers.problem import LARGEST, PlanningProblem
 
 FEW_ROUTES = 10
 """Parts with fewer routes are traps: how many routes there are is settled over the whole, which is then searched."""
-RACE_S, RACE_SHARE, RACES = 0.009, 0.45, 2
-"""Seconds a stop of a search begun anew that is to be compared with others, their share of the time left, how often."""
+GLANCE_S = 0.05
+"""Seconds of the compiled engine that show whether routes are few."""
+CLOSING_SHARE = 0.03
+"""Share of the time in which the best of long searches is improved further."""
+MASTER_FEW_S = 1.0
+"""Seconds kept for the master where routes are few: they hardly go together."""
+CLOSING_S = 0.7
+"""With less time left nothing is begun any more."""
+CLOSING_HOT = 0.3
+"""First temperature of the compiled engine on a plan that is nearly done, in typical legs."""
 WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 80, 500
 """Problems up to this size are searched whole; with more time larger ones, by so many stops a second up to the last."""
 LARGE = 2_500
@@ -59,6 +67,12 @@ EXPLORE, EXPLORE_LARGE = 0.06, 0.15
 """How often any way is tried instead of the one that gains most."""
 FORGET = 0.4
 """Weight of the latest gain in a way's average."""
+CHOOSY = 0.2
+"""Share of orders that not every vehicle may serve, from which the compiled engine searches the whole at length."""
+LONG_SHARE = 0.8
+"""Share of the time left that it then gets before parts are improved."""
+LONG_HOT, LONG_COLD = 10.0, 0.2
+"""Its temperatures then, in typical legs: hot enough to settle who drives where, and never so cold that it stands."""
 TEMPERATURES = (0.1, 0.5, 2.0)
 """First temperatures of the compiled engine on parts, in typical legs."""
 Progress = Callable[[str], None]
@@ -132,11 +146,14 @@ class _Core:
         self.seconds = seconds
         self.cpu = cpu
         self.cancel = cancel
-        self.begun = time.monotonic()
+        self.begun, self.used = time.monotonic(), time.process_time()
+        self.master_s: float | None = None
         self.chance = chance
         self.say = say
         self.parts = Parts(self.evaluator, chance)
         self.startable, self.covered = startable(problem), covers(problem)
+        asking = sum(bool(one.banned_vehicles or one.required_certifications) for one in problem.orders)
+        self.choosy = self.covered and asking > CHOOSY * len(problem.orders)
         small = len(problem.orders) <= LARGE
         self.ways = [Way("pyvrp", PART)]
         if self.covered:
@@ -148,7 +165,8 @@ class _Core:
     def left(self) -> float:
         """Seconds until the deadline."""
         if self.cpu:
-            return self.seconds - sum(worker.cpu_s() for worker in self.team) / len(self.team)
+            own = time.process_time() - self.used
+            return self.seconds - (own + sum(worker.cpu_s() for worker in self.team)) / len(self.team)
         if self.cancel is not None and self.cancel():
             return CANCELLED
         return self.begun + self.seconds - time.monotonic()
@@ -166,7 +184,8 @@ class _Core:
             worker.give(task)
             if task.engine == "compiled" and task.iterations is None and not task.cpu:
                 # where machine code must be made first, half of the time is left for others
-                worker.due = min(worker.due, time.monotonic() + COLD_SHARE * max(0.5, self.left()))
+                cold = max(task.seconds + PATIENCE_S, COLD_SHARE * max(0.5, self.left()))
+                worker.due = min(worker.due, time.monotonic() + cold)
             elif not self.startable:
                 # without the plan of a search of the whole there is none: it is waited for longer
                 worker.due = max(worker.due, time.monotonic() + 0.6 * self.left())
@@ -218,10 +237,15 @@ class _Core:
             return self._portfolio(seed, initial)
         if size <= LARGE and self._few_routes(initial):
             return self._portfolio(seed, initial)
+        if not initial and size <= LARGE and self.startable and self.seconds >= SHORT_S:
+            inserted = self.whole([Task(GLANCE_S, seed, cpu=self.cpu, engine="compiled")])
+            if self._few_routes(inserted):
+                return self._side_by_side(seed, inserted)
         if initial:
             self.parts.routes = dict(initial)
         elif size <= LARGE or self.startable:
-            first = self._first(seed)
+            first = self._annealed(seed) if self.choosy and self.seconds >= SHORT_S else None
+            first = first or self._first(seed)
             if first is None:
                 return None
             self.parts.routes = first
@@ -229,14 +253,16 @@ class _Core:
         else:
             self._first_in_parts(seed)
         if size <= LARGE and self._few_routes(self.parts.routes):
-            return self._portfolio(seed, self.parts.routes if initial else self._raced(seed, self.parts.routes))
+            return self._portfolio(seed, self.parts.routes) if initial else self._side_by_side(seed, self.parts.routes)
         if self.pool is None:
             self._improve_parts(0.0)
             return self.parts.routes
         self._improve_parts(0.5 * self.left())
         self.parts.routes = self._recombined(self.parts.routes) or self.parts.routes
-        self._improve_parts(min(MASTER_S, MASTER_SHARE * self.seconds))
-        return self._recombined(self.parts.routes)
+        self._improve_parts(self._for_the_master())
+        self.parts.routes = self._recombined(self.parts.routes) or self.parts.routes
+        self._improve_parts(0.0)
+        return self.parts.routes
 
     def _largest_whole(self) -> float:
         """Up to how many orders one search is let alone with all of them."""
@@ -246,31 +272,61 @@ class _Core:
         """Whether a part of ``routes`` would hold too few of them."""
         return routes is not None and len(routes) * PART < FEW_ROUTES * sum(len(ids) for ids in routes.values())
 
-    def _raced(self, seed: int, best: Sequences) -> Sequences:
-        """The best of ``best`` and of searches begun anew, some of them frugal.
+    def _annealed(self, seed: int) -> Sequences | None:
+        """A plan of the compiled engine after a long search of the whole on every core, and of the master.
 
-        Where routes are few and long, how a search ends is largely decided by how many routes its first seconds leave.
+        Where vehicles differ in whom they may serve, the routes near a stop have little to give each other: parts
+        settle early which class serves where.
         """
-        seconds = RACE_S * len(self.problem.orders)
-        for number in range(min(RACES, int(RACE_SHARE * self.left() / seconds))):
-            found = self.whole(
-                [
-                    Task(
-                        seconds,
-                        seed + 1_000 * (number + 1) + n,
-                        frugal=n % 2 == 0,
-                        seeded=self.covered and n % 2 == 1 and number % 2 == 1,
-                        factor=FACTORS[n % 2],
-                        shake=SHAKES[(n + number) % 2],
-                        cpu=self.cpu,
-                    )
-                    for n in range(len(self.team))
-                ]
-            )
-            if found is not None and self._rank(found) < self._rank(best):
-                best = found
-            self.say(f"start {number + 1}: {len(best)} routes at best")
-        return best
+        seconds = LONG_SHARE * (self.left() - 2.0 * self._for_the_master())
+        hot, cold = LONG_HOT, LONG_COLD
+        found = self.whole(
+            [
+                Task(seconds, seed + n, cpu=self.cpu, engine="compiled", hot=hot, cold=cold, trail=True)
+                for n in range(len(self.team))
+            ],
+            overtime=FIRST_OVERTIME,
+        )
+        return self._recombined(found)
+
+    def _side_by_side(self, seed: int, best: Sequences | None) -> Sequences | None:
+        """Searches of the whole that nothing interrupts, every other one PyVRP as it comes; the best is gone on with.
+
+        Where routes are few and long, how a search ends is largely decided by how many routes its first seconds leave,
+        and a search begun from a plan hardly changes that number: so each core has one from its own start to the end.
+        """
+        seconds = (1.0 - CLOSING_SHARE) * self.left() - min(MASTER_FEW_S, self._for_the_master())
+        self.say("few long routes: searches of the whole side by side")
+        found = self.whole(
+            [
+                Task(seconds, seed + n, usual=n % 2 == 0, factor=FACTORS[0], shake=SHAKES[n // 2 % 2], cpu=self.cpu)
+                for n in range(len(self.team))
+            ]
+        )
+        if found is not None and (best is None or self._rank(found) < self._rank(best)):
+            best = found
+        return self._closed(seed, self._recombined(best))
+
+    def _closed(self, seed: int, best: Sequences | None) -> Sequences | None:
+        """``best`` improved in what is left of the time, by both engines."""
+        seconds = self.left() - 0.05
+        if best is None or seconds < CLOSING_S or len(self.problem.orders) > LARGE:
+            return best
+        found = self.whole(
+            [
+                Task(
+                    seconds,
+                    seed + 500 + n,
+                    initial=best,
+                    shake=SHAKES[1],
+                    cpu=self.cpu,
+                    engine="compiled" if self.covered and n % 2 else "pyvrp",
+                    hot=CLOSING_HOT,
+                )
+                for n in range(len(self.team))
+            ]
+        )
+        return found if found is not None and self._rank(found) < self._rank(best) else best
 
     def _rank(self, sequences: Sequences) -> tuple[int, float]:
         """Required orders left out, then the cost."""
@@ -285,16 +341,25 @@ class _Core:
     def _recombined(self, best: Sequences | None) -> Sequences | None:
         """The best plan of all routes found so far, by the master."""
         seconds = min(MASTER_S, MASTER_SHARE * self.seconds, self.left() - 0.1)
+        begun = time.monotonic()
         if self.pool is None or best is None or self.seconds < SHORT_S or seconds <= 0:
             return best
         self.pool.add(best)
         before = self.pool.cost(best)
         found = recombine(self.pool, best, seconds=seconds, workers=len(self.team), seed=0)
+        self.master_s = time.monotonic() - begun
         if self.evaluator.rules.plan and self._worth(found) >= self._worth(best):
             return best  # rules over the whole plan are not in the master's model
         if found is not best and before is not None:
             self.say(f"master: {before} to {self.pool.cost(found)} from {len(self.pool.routes)} routes")
         return found
+
+    def _for_the_master(self) -> float:
+        """Seconds to keep for the master: what is left of them is used by others."""
+        if self.pool is None or self.seconds < SHORT_S:
+            return 0.0
+        most = min(MASTER_S, MASTER_SHARE * self.seconds)
+        return most if self.master_s is None else min(most, 1.5 * self.master_s + 0.2)
 
     def _worth(self, sequences: Sequences) -> tuple[int, int]:
         """Excess over hard rules of the whole plan, and the cost with its soft ones, of routes of the pool."""
@@ -316,7 +381,7 @@ class _Core:
         # where limits are tight PyVRP may find nothing for long: one of the searches begins with a plan
         seeded = initial is None and self.covered and len(self.problem.orders) > WHOLE
         for number, share in enumerate(rounds):
-            reserve = 0.05 + min(MASTER_S, MASTER_SHARE * self.seconds)
+            reserve = 0.05 + self._for_the_master()
             if best is None and self.startable:
                 reserve += RESCUE_S
             seconds = max(0.1, share * (self.left() - reserve))
@@ -344,7 +409,7 @@ class _Core:
             # some required order cannot be served: now it may be left, for its penalty
             again = max(0.5, self.left())
             best = self.whole([Task(again, seed + n, required=False, cpu=self.cpu) for n in range(len(self.team))])
-        return best
+        return self._closed(seed, best)
 
     def _rescued(self, seed: int) -> Sequences | None:
         """A plan of the compiled engine where PyVRP has none."""

@@ -32,9 +32,8 @@ NEIGHBOURS = 30
 SHAKES = (25, 15)
 """Most perturbations an iteration begins with: PyVRP's own, which real roads and long routes need, and fewer, which
 leave more iterations. Neither is better everywhere, so that searches take them in turns."""
-DEAR_ROUTE, DEAR_SHARE, DEAR_FACTOR, DEAR_SHAKE = 4.0, 0.4, 0.3, 50
-"""A frugal search: what a route costs more at first (``dear_routes``), for which share of the time, and how freely it
-moves then (low prices of lateness and overload, many perturbations)."""
+USUAL_NEIGHBOURS = 50
+"""PyVRP's own number of neighbours."""
 
 
 def run(
@@ -49,6 +48,7 @@ def run(
     iterations: int | None = None,
     cpu: bool = False,
     on_best: Callable[[Any], object] | None = None,
+    usual: bool = False,
 ) -> tuple[Any, int]:
     """Search; the best solution and its cost.
 
@@ -64,6 +64,8 @@ def run(
         Whether ``seconds`` are this process's processor seconds.
     on_best
         Told every new best solution.
+    usual
+        Whether all parameters are PyVRP's own (``factor`` and ``shake`` then say nothing).
     """
     from pyvrp import (
         IteratedLocalSearch,
@@ -81,43 +83,31 @@ def run(
     deadline = clock() + seconds
     params = SolveParams()
     generator = RandomNumberGenerator(seed=seed)
-    near = neighbours(data, barred, NEIGHBOURS)
-    perturbation = PerturbationManager(PerturbationParams(max_perturbations=shake))
+    near = neighbours(data, barred, USUAL_NEIGHBOURS if usual else NEIGHBOURS)
+    perturbation = PerturbationManager(params.perturbation if usual else PerturbationParams(max_perturbations=shake))
     search = LocalSearch(data, generator, near, perturbation)
     for operator in params.operators:
         if operator.supports(data):
             search.add_operator(operator(data))
-    penalties = PenaltyParams(solutions_between_updates=BETWEEN_UPDATES, min_penalty=LOWEST, max_penalty=HIGHEST)
-    loads, lateness, distance = first_penalties(data, factor)
-    manager = PenaltyManager((loads, lateness, distance), penalties)
-    if initial is None:
+    if usual:
+        manager = strict = PenaltyManager(params.penalty.midpoint_penalties(data), params.penalty)
+        settings = IteratedLocalSearchParams()
+    else:
+        penalties = PenaltyParams(solutions_between_updates=BETWEEN_UPDATES, min_penalty=LOWEST, max_penalty=HIGHEST)
+        loads, lateness, distance = first_penalties(data, factor)
+        manager = PenaltyManager((loads, lateness, distance), penalties)
         strict = PenaltyManager(([20 * one for one in loads], 20 * lateness, 20 * distance), penalties)
-        initial = search(Solution.make_random(data, generator), strict.cost_evaluator(), exhaustive=True)
-    length = history_length(seconds, data.num_clients + 2 * data.num_shipments, iterations)
-    settings = IteratedLocalSearchParams(history_length=length)
+        length = history_length(seconds, data.num_clients + 2 * data.num_shipments, iterations)
+        settings = IteratedLocalSearchParams(history_length=length)
+    if initial is None:
+        first = strict.max_cost_evaluator() if usual else strict.cost_evaluator()
+        initial = search(Solution.make_random(data, generator), first, exhaustive=True)
     if on_best is not None:
         settings.callbacks.on_best = on_best
     algorithm = IteratedLocalSearch(data, manager, search, initial, settings)
     stop: Any = MaxIterations(iterations) if iterations is not None else lambda _: clock() >= deadline
     result = algorithm.run(stop, False, False)
     return result.best, money(result.best)
-
-
-def dear_routes(data: Any) -> Any:
-    """The same data where each route costs ``DEAR_ROUTE`` typical ways out of its depot more.
-
-    A plan of few long routes that has one too many hardly loses it once it is settled: there are too many stops to move
-    at a time. A search that begins under this price ends with fewer, and goes on from there without it.
-    """
-    kinds = data.vehicle_types()
-    metres, seconds = np.asarray(data.distance_matrix(0)), np.asarray(data.duration_matrix(0))
-    ways = [
-        float(np.median(metres[kind.start_depot])) * kind.unit_distance_cost
-        + float(np.median(seconds[kind.start_depot])) * kind.unit_duration_cost
-        for kind in kinds
-    ]
-    more = int(DEAR_ROUTE * np.median(ways))
-    return data.replace(vehicle_types=[kind.replace(fixed_cost=kind.fixed_cost + more) for kind in kinds])
 
 
 def money(solution: Any) -> int:

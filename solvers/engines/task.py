@@ -27,10 +27,10 @@ class Task:
     """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
 
     ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``), ``shake`` its perturbations
-    (``ils.SHAKES``); ``seeded``: it begins with a plan of the compiled engine; ``frugal``: with few routes
-    (``ils.dear_routes``). ``cpu``: ``seconds`` are
-    the process's own processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's
-    first and last temperature, in typical legs.
+    (``ils.SHAKES``); ``usual``: all its parameters are its own instead; ``seeded``: it begins with a plan of the
+    compiled engine. ``cpu``: ``seconds`` are the process's own processor seconds. ``engine``: ``pyvrp`` or
+    ``compiled``; ``hot`` and ``cold`` are the latter's first and last temperature, in typical legs, ``trail`` whether
+    it brings along plans that it went through.
     """
 
     seconds: float
@@ -41,13 +41,14 @@ class Task:
     factor: float = 5.0
     shake: int = SHAKES[0]
     seeded: bool = False
-    frugal: bool = False
+    usual: bool = False
     iterations: int | None = None
     required: bool = True
     cpu: bool = False
     engine: str = "pyvrp"
     hot: float = 3.0
     cold: float = 0.02
+    trail: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def solve(
 
 def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float], started: float) -> Answer:
     from solvers.engines.compile import sequences_of, solution_of
-    from solvers.engines.ils import DEAR_FACTOR, DEAR_SHAKE, DEAR_SHARE, dear_routes, money, run
+    from solvers.engines.ils import money, run
 
     first = task.initial
     if task.seeded and not first:
@@ -145,19 +146,6 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         first = search.sequences()
     initial = solution_of(compiled, evaluator, first) if first else None
     seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
-    if task.frugal:
-        few, _ = run(
-            dear_routes(compiled.data),
-            DEAR_SHARE * seconds,
-            task.seed,
-            None,
-            barred=compiled.barred,
-            factor=DEAR_FACTOR,
-            shake=DEAR_SHAKE,
-            cpu=task.cpu,
-        )
-        initial = solution_of(compiled, evaluator, sequences_of(compiled, few)) if few.is_feasible() else None
-        seconds *= 1.0 - DEAR_SHARE
     trail: deque[Any] = deque(maxlen=TRAIL)
     best, cost = run(
         compiled.data,
@@ -170,12 +158,13 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         iterations=task.iterations,
         cpu=task.cpu,
         on_best=trail.append,
+        usual=task.usual,
     )
     earlier = tuple(sequences_of(compiled, one) for one in trail if one.is_feasible())
     if not best.is_feasible():
         return Answer(None, float("inf"))
     before = money(initial) / compiled.scale if initial is not None and initial.is_feasible() else None
-    if before is not None and cost / compiled.scale >= before and not (task.seeded or task.frugal):
+    if before is not None and cost / compiled.scale >= before and not task.seeded:
         return Answer(None, cost / compiled.scale, trail=earlier, before=before)
     found = sequences_of(compiled, best)
     return Answer(found, cost / compiled.scale, "", earlier, left_required(evaluator.problem, found), before)
@@ -196,7 +185,8 @@ def _compiled(evaluator: Any, task: Task, clock: Callable[[], float], started: f
     if before is not None and search.money > before - 0.5:
         return Answer(None, search.money, before=before)
     found = search.sequences()
-    return Answer(found, search.money, left=left_required(evaluator.problem, found), before=before)
+    trail = search.trail() if task.trail else ()
+    return Answer(found, search.money, trail=trail, left=left_required(evaluator.problem, found), before=before)
 
 
 def left_required(problem: PlanningProblem, sequences: Sequences) -> int:

@@ -284,10 +284,10 @@ def test_orders_are_moved_beside_those_that_a_vehicle_may_serve_together_with_th
     assert {len(others) for others in neighbours(equal.data, equal.barred, 8).values()} == {8}
 
 
-def test_days_of_few_long_routes_are_searched_whole_from_the_best_of_several_starts(monkeypatch):
+def test_days_of_few_long_routes_are_searched_whole_without_interruption(monkeypatch):
     from dataclasses import replace
 
-    monkeypatch.setattr(core, "RACE_S", 0.002)
+    monkeypatch.setattr(core, "SHORT_S", 2.0)
     problem = day(270, seed=6)
     long = replace(
         problem,
@@ -297,21 +297,20 @@ def test_days_of_few_long_routes_are_searched_whole_from_the_best_of_several_sta
     said: list[str] = []
     found = plan(long, SolveSettings(seconds=3, seed=1), progress=said.append)
     assert verify(long, found) == [] and found.unserved == ()
-    assert any("start 1" in one for one in said)
+    assert any("side by side" in one for one in said)
     assert not any("gained a second" in one for one in said)
     said.clear()
     plan(day(320, seed=2), SolveSettings(seconds=3, seed=1), progress=said.append)
     assert any("gained a second" in one for one in said)
 
 
-def test_a_frugal_search_says_what_its_plan_costs_by_the_true_prices():
+def test_a_search_with_pyvrps_own_parameters_says_what_its_plan_costs():
     from solvers.engines.task import Task, solve
 
     problem = day(80, seed=9)
     orders = {one.order_id: one for one in problem.orders}
     vehicles = {one.vehicle_id: one for one in problem.vehicles}
-    task = Task(1.5, 1, frugal=True, cpu=True)
-    answer = solve(problem, orders, vehicles, {}, task, time.process_time())
+    answer = solve(problem, orders, vehicles, {}, Task(1.0, 1, usual=True, iterations=60), time.perf_counter())
     assert answer.sequences is not None
     made = assemble(problem, answer.sequences, engine="pyvrp", seed=1, solver_s=0.0)
     assert verify(problem, made) == []

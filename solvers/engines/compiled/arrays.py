@@ -22,6 +22,8 @@ LARGEST_LEG = 2**31 - 1
 MOST_PRICES = 2_000_000
 """Registered rules between vehicle and order are asked one by one: not more often than this."""
 INSERTION_NEAR = 40
+LONGEST = 5
+"""Where vehicles differ in whom they may serve, lists for insertion are at most so many times as long."""
 RUIN_NEAR = 100
 KIND_BITS = 62
 WEIGHT_WAIT, WEIGHT_LATE = 0.2, 1.0
@@ -54,7 +56,7 @@ class Arrays(NamedTuple):
     price: Floats
     """(kinds, orders): what serving costs besides the way; infinite where forbidden."""
     near: Integers
-    """(orders, INSERTION_NEAR): beside whom to insert, nearest first; -1 where there are no more."""
+    """(orders, INSERTION_NEAR or more): beside whom to insert, nearest first; -1 where there are no more."""
     idle: Integers
     """(kinds, vehicles + 1): how many vehicles of a kind are unused, then which."""
     penalty: Floats
@@ -155,7 +157,7 @@ def compile_arrays(evaluator: Evaluator) -> Compiled:
     room = [[_amount(one.capacity.amounts(), d, LARGEST) for d in dimensions] for one in vehicles]
     at = np.array(places[:count], dtype=np.int64)
     leg_money = _leg_money(legs[0], at, [one.tariff for one in vehicles])
-    near, around = _neighbours(legs[0, :, :, -1], x[:count], price)
+    near, around = _neighbours(legs[0, :, :, -1], x[:count], price, np.bincount(kinds, minlength=len(price)))
     return Compiled(
         Arrays(
             legs=legs,
@@ -299,14 +301,31 @@ def _leg_money(legs: Any, at: Integers, tariffs: list[Any]) -> float:
     return float(np.median(found)) if found.size else 1.0
 
 
-def _neighbours(seconds: Any, x: Integers, price: Floats) -> tuple[Integers, Integers]:
+def _neighbours(seconds: Any, x: Integers, price: Floats, vehicles: Integers) -> tuple[Integers, Integers]:
     from solvers.engines.compiled.nearness import nearest
 
     at, service, early, late = (np.ascontiguousarray(x[:, one]) for one in (columns.PLACE, 1, 3, 4))
     others = max(0, len(at) - 1)
-    serves = _serving(price)
-    close = nearest(seconds, at, service, early, late, serves, WEIGHT_WAIT, WEIGHT_LATE, min(INSERTION_NEAR, others))
+    serves, fits = _serving(price), np.isfinite(price)
+    reach = INSERTION_NEAR if fits.all() else LONGEST * INSERTION_NEAR
+    close = nearest(seconds, at, service, early, late, serves, WEIGHT_WAIT, WEIGHT_LATE, min(reach, others))
+    if not fits.all():
+        close = _long_enough(close, fits, vehicles)
     return close, nearest(seconds, at, service, early, late, serves, 0.0, 0.0, min(RUIN_NEAR, others))
+
+
+def _long_enough(near: Integers, fits: npt.NDArray[np.bool_], vehicles: Integers) -> Integers:
+    """Rows of ``near`` up to where ``INSERTION_NEAR`` of them are expected on a vehicle that may serve the row's order.
+
+    ``fits``: shape (kinds, orders), who may be served by whom; ``vehicles``: how many there are of each kind.
+    """
+    serving = fits * np.asarray(vehicles, dtype=np.float64)[:, None]
+    shares = serving / np.maximum(serving.sum(axis=0), 1.0)
+    for order, row in enumerate(near):
+        expected = np.cumsum(fits[:, order] @ shares[:, row] * (row >= 0))
+        row[int(np.searchsorted(expected, INSERTION_NEAR)) + 1 :] = -1
+    longest = int((near >= 0).sum(axis=1).max(initial=0))
+    return np.ascontiguousarray(near[:, : max(1, longest)])
 
 
 def _serving(price: Floats) -> Integers:

@@ -23,6 +23,8 @@ CHUNK_S = 0.05
 """How often the clock is looked at."""
 PIECE = 500
 """Orders that a first plan inserts between two looks at the clock."""
+SAMPLES, SAMPLED_FROM = 12, 0.6
+"""How many plans on the way are kept, over which last share of a search: their routes may serve the master."""
 NOBODY = np.zeros(0, dtype=np.int64)
 
 
@@ -46,6 +48,7 @@ class Search:
         for one in range(len(self.compiled.vehicles)):
             self._empty(one)
         self.best = self.x[:, SUCC].copy()
+        self.samples: list[Any] = []
         seed_compiled(seed % 2**32)
 
     def _empty(self, one: int) -> None:
@@ -125,6 +128,8 @@ class Search:
             now = clock()
             self.rate = chunk / max(1e-9, now - before)
             done = (now - begun) / seconds
+            if done > SAMPLED_FROM + (1.0 - SAMPLED_FROM) * len(self.samples) / SAMPLES:
+                self.samples.append(self.x[:, SUCC].copy())
             chunk = max(20, int(self.rate * min(CHUNK_S, max(0.0, seconds - (now - begun)))))
 
     def _anneal(self, orders: Any, iterations: int, hot: float, cold: float) -> None:
@@ -139,6 +144,10 @@ class Search:
     def sequences(self) -> Sequences:
         """The best plan."""
         return self.compiled.sequences(self.best)
+
+    def trail(self) -> tuple[Sequences, ...]:
+        """Plans that the last part of the search went through."""
+        return tuple(self.compiled.sequences(one) for one in self.samples)
 
 
 def first_plan(evaluator: Evaluator, seed: int, initial: Sequences | None = None) -> Search:
