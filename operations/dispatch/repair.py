@@ -214,6 +214,12 @@ def affected(state: DayState, vehicle_id: str) -> tuple[str, ...]:
 
 def stranded(state: DayState) -> list[Order]:
     """Open orders that no working vehicle will serve, most urgent first; where one is at the door, it is served."""
+    if "stranded" not in state.memo:
+        state.memo["stranded"] = _stranded(state)
+    return list(state.memo["stranded"])
+
+
+def _stranded(state: DayState) -> list[Order]:
     assigned = set[str]()
     for vehicle in state.vehicles.values():
         working = vehicle.status not in (BROKEN, ENDED) and vehicle.vehicle_id in state.day.vehicles
