@@ -67,7 +67,7 @@ def hold_until_s(day: Day, order: Order) -> int:
 def now_or_later(state: DayState, event_id: str, orders: Sequence[Order], *, news: bool) -> list[Choice]:
     """For each depot which of ``orders`` (nobody's, most urgent first) wait. ``news``: something but time has changed.
 
-    Without news all that waits goes on waiting until one of it must go.
+    Without news what waits goes on waiting until one of it must go, and nothing begins to.
     """
     coming = state.day.coming
     if coming is None or coming.policy == "at_once" or (coming.policy == "futures" and not coming.examples):
@@ -96,7 +96,7 @@ def _by_futures(state: DayState, coming: Coming, event_id: str, depot: str, orde
     if not may_wait:
         return NOTHING
     if not due and not news:
-        return Choice(frozenset(one.order_id for one in may_wait), 0, 0)
+        return Choice(frozenset(n for one in may_wait if state.orders[n := one.order_id].held_until_s > clock), 0, 0)
     wave_s = min(until[one.order_id] for one in may_wait)
     vans = idle_vans(state, depot)
     later = {one.order_id: Priced(one, _alone(state, one)) for one in orders}

@@ -148,6 +148,10 @@ def test_the_page_tells_what_waits_until_when_and_why_and_what_nobody_will_serve
         told = overview(engine)
         assert told["held"] == [] and told["unplaced"] == ["x1"]
         assert journal.decisions()[-1]["kind"] == "release"
+        # that is said once, and no passing minute makes it wait again
+        count = journal.counts()[1]
+        engine.submit([event(f"t{n}", "tick", NINE + 120 + 60 * n) for n in range(5)]).result(60)
+        assert overview(engine)["unplaced"] == ["x1"] and journal.counts()[1] == count
         engine.close()
 
 
