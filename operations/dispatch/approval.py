@@ -8,6 +8,8 @@ from operations.state.proposals import OPEN as PROPOSAL_OPEN
 from solvers.problem import Order
 
 HOUR_S = 3_600
+GRANTED = ("approved", "closed")
+"""What became of a proposal that is done: a person said yes, or nobody answered in time."""
 DEARER_BP = 11_000
 """What was approved is still done when it has become a tenth dearer; beyond that it is proposed again."""
 
@@ -60,12 +62,11 @@ def agreed_minor(state: DayState, order_id: str, cause: str) -> int | None:
     What follows from the same matter (a fleet that declines, a place that is gone) is covered by that answer; so is
     what was left over of its ``cause``, up to the dearest order of it.
     """
-    answered = [one for one in state.proposals.values() if one.status in ("approved", "closed")]
+    answered = [one for one in state.proposals.values() if one.status in GRANTED]
     prices = [item.price_minor for one in answered for item in one.open_items if item.order_id == order_id]
-    if not prices:
-        of_cause = state.proposals.get(cause)
-        known = of_cause is not None and of_cause in answered and order_id not in of_cause.overridden
-        prices = [item.price_minor for item in of_cause.open_items] if known and of_cause is not None else []
+    of_cause = state.proposals.get(cause)
+    if not prices and of_cause is not None and of_cause.status in GRANTED and order_id not in of_cause.overridden:
+        prices = [item.price_minor for item in of_cause.open_items]
     return max(prices, default=None)
 
 

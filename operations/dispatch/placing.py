@@ -61,18 +61,17 @@ class Placing(Draft):
     def _hold(self, choice: Choice) -> None:
         why = "all that may wait does, until one must go"
         if choice.samples:
-            saved = f"waiting saves {choice.saves_minor} on average"
-            why = f"in {choice.samples} futures together {saved}"
-        for order_id in sorted(choice.held):
-            known = self.state.orders[order_id]
-            if known.held_until_s > self.state.clock_s or known.order is None:
-                continue
-            until_s = hold_until_s(self.state.day, known.order)
+            why = f"in {choice.samples} futures together waiting saves {choice.saves_minor} on average"
+        orders = [self.state.orders[name].order for name in sorted(choice.held)]
+        new = [one for one in orders if one and self.state.orders[one.order_id].held_until_s <= self.state.clock_s]
+        for n, order in enumerate(new):
+            order_id, until_s = order.order_id, hold_until_s(self.state.day, order)
+            saved = choice.saves_minor if not n else 0  # of all that waits: counted once
             facts: dict[str, Fact] = {"until_s": until_s, "reason": why}
             told = self._event(ORDER_HELD, order_id=order_id, facts=facts)
             others = (Alternative("all that waits now", 0),)
             reason = f"may wait until {clock_of(until_s)}; {why}"
-            self._add("hold", (order_id,), reason, told, price=-choice.saves_minor, alternatives=others)
+            self._add("hold", (order_id,), reason, told, price=-saved, alternatives=others)
 
     def _release(self, waited: Sequence[str]) -> None:
         """An order that has waited, should go now and can be taken by nobody is said to wait no more."""
