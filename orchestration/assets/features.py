@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster_shared.libraries import DagsterLibraryRegistry
 from packaging import version
 
 from orchestration.assets.common import (
@@ -34,6 +35,7 @@ with import_hidden("dbt"):
     # dbt runs as a process of its own. Where it cannot be imported, dagster_dbt uses a few types that it brings along:
     # importing dbt for the names of its states takes more processor time than Dagster itself
     from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+DagsterLibraryRegistry.register("dbt-core", importlib.metadata.version("dbt-core"), is_dagster_package=False)
 
 
 class Translator(DagsterDbtTranslator):
@@ -46,6 +48,13 @@ class Translator(DagsterDbtTranslator):
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         return "features"
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        """As dagster_dbt makes it, with the test's own description, which it looks for elsewhere."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=manifest["nodes"][unique_id]["description"])
 
 
 class ProjectDbt(DbtCliResource):

@@ -41,6 +41,14 @@ def test_every_asset_has_a_group_and_says_what_it_is(graph):
         assert node.description, f"{node.key.to_user_string()} has no description"
 
 
+def test_checks_of_the_features_have_a_name_and_words_for_people(graph):
+    tests = [key for key in graph.asset_check_keys if key.name.startswith(key.asset_key.path[-1])]
+    assert len(tests) >= 10
+    for key in tests:
+        assert key.name in (f"{key.asset_key.path[-1]}_sound", f"{key.asset_key.path[-1]}_never_null")
+        assert "nothing required is missing" in graph.get_check_spec(key).description.lower()
+
+
 def test_every_raw_table_is_an_asset(graph):
     keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
     assert {f"raw/{table.name}" for table in RAW_TABLES} <= keys
