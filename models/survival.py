@@ -16,20 +16,25 @@ import numpy as np
 import numpy.typing as npt
 
 from models.state import DAY_S
-from models.training import fit, parameters_for, recency_weights, slots_of
+from models.training import Bag, fit, parameters_for, recency_weights, slots_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEAST_DELAY_DAYS = 10.0
 """Labels that mature faster than this (median) need no hazard: they tell of today themselves."""
-BINS = 24
-"""Bins of age up to the median promise."""
-MOST_BINS = 60
+BINS = 8
+"""Bins of age up to the median promise: finer ones are more rows and rarer ends in each, and rank worse."""
+MOST_BINS = 40
 ROUNDS = 80
-HAZARD = {"learning_rate": 0.08, "min_data_in_leaf": 200}
+HAZARD = {"learning_rate": 0.08, "num_leaves": 8, "min_data_in_leaf": 500, "feature_fraction": 0.8}
+"""Small trees that see nearly all columns: age, what is left and the work in progress are few, and each is needed."""
+BOOSTERS = 5
+"""Boosters with seeds of their own, averaged: waves are few, and which one a single booster took to is chance."""
 PACE_DAYS = 7.0
 PACE_PRIOR = 10.0
 """Ends that the pace of 1 counts for."""
+FEWEST_OPEN = 20.0
+"""Open orders that the share of overdue ones is shrunk by."""
 THURSDAY = 3
 """1970-01-01 in days of the week from Monday = 0."""
 
@@ -104,6 +109,31 @@ def _pace(periods: _Periods, spells: Spells, before: float) -> tuple[Floats, flo
     return out, first
 
 
+def _in_progress(spells: Spells, first: float, days: int) -> Floats:
+    """By day, as of its beginning: how long the open orders last at the pace at which orders end (days, log; Little's
+    law), and the share of them whose promise has passed: a first sign of a wave, weeks before its labels are whole."""
+
+    def day_of(moments: Floats) -> Ints:
+        return np.clip(np.floor((moments - first) / DAY_S), 0, days).astype(np.int64)
+
+    known = np.where(np.isfinite(spells.known), np.maximum(spells.known, spells.decision), np.inf)
+    begun, ended, due = day_of(spells.decision), day_of(known), day_of(spells.promised)
+    ends = np.bincount(ended, minlength=days + 1)[:days].astype(float)
+    waiting = np.cumsum(np.bincount(begun, minlength=days + 1)[:days] - ends)
+    late = ended > due
+    overdue = np.cumsum(
+        np.bincount(due[late], minlength=days + 1)[:days] - np.bincount(ended[late], minlength=days + 1)[:days]
+    )
+    fade, o, weight = 0.5 ** (1 / PACE_DAYS), 0.0, 0.0
+    out = np.zeros((days, 2))
+    for number in range(days):  # as of the beginning of the day
+        there, beyond = (waiting[number - 1], overdue[number - 1]) if number else (0.0, 0.0)
+        a_day = (o + 1.0) / (weight + 0.2)
+        out[number] = np.log((there + 5.0) / (a_day + 0.1)), (beyond + 1.0) / (there + FEWEST_OPEN)
+        o, weight = o * fade + ends[number], weight * fade + 1.0
+    return out
+
+
 def _weekday(spells: Spells, order: Ints, age: Ints) -> Ints:
     local = spells.local[order] + age * spells.width
     return np.asarray((np.floor(local / DAY_S) + THURSDAY) % 7, dtype=np.int64)
@@ -119,13 +149,14 @@ def hazard_arms(
     """
     periods = _periods(spells)
     pace, first = _pace(periods, spells, origins[0])
+    progress = _in_progress(spells, first, len(pace))
     cut = plain.shape[1] - categories
     width = spells.width
 
     def matrix(order: Ints, age: Ints, moment: Floats) -> Floats:
         day = np.clip(np.floor((moment - first) / DAY_S), 0, len(pace) - 1).astype(np.int64)
         left = (spells.promised[order] - spells.decision[order]) / width - age
-        own = np.column_stack([age, left, _weekday(spells, order, age), pace[day]])
+        own = np.column_stack([age, left, _weekday(spells, order, age), pace[day], progress[day]])
         return np.column_stack([plain[order][:, :cut], own, plain[order][:, cut:]])
 
     # a bin is seen with the pace at its beginning
@@ -138,10 +169,11 @@ def hazard_arms(
         chosen = np.flatnonzero((spells.decision > start) & (spells.decision <= stop))
         if past.sum() < 1_000 or not 0 < periods.event[past].sum() < past.sum():
             continue
-        weight = recency_weights((start - periods.end[past]) / DAY_S, recency_days)
         parameters = parameters_for("binary", int(past.sum())) | HAZARD
         slots = slots_of(x.shape[1] - categories, categories)
-        model = fit(x[past], periods.event[past], slots, parameters, ROUNDS, weight)
+        weight = recency_weights((start - periods.end[past]) / DAY_S, recency_days)
+        seeds = [parameters | {"seed": number} for number in range(BOOSTERS)]
+        model = Bag([fit(x[past], periods.event[past], slots, one, ROUNDS, weight) for one in seeds])
         if frozen is None or start == until:
             frozen = model
         if len(chosen):

@@ -46,6 +46,18 @@ def test_hazards_follow_a_break_that_labels_show_three_weeks_later(orders):
     assert roc_auc(late[after], ours) > 0.6
 
 
+def test_a_model_fitted_once_sees_the_next_wave_in_what_is_overdue():
+    rng = np.random.default_rng(5)
+    decided = np.sort(rng.uniform(0, DAYS, 3_000))
+    wave = ((decided > 35) & (decided < 60)) | (decided > 110)
+    took = np.where(wave, 1.6, 1.0) * 13 * np.exp(0.3 * rng.standard_normal(len(decided)))
+    at, until = decided * DAY_S, 90 * DAY_S
+    one = Spells(at, at + took * DAY_S, at + took * DAY_S, at + 20 * DAY_S, at)
+    said = hazard_arms(one, np.zeros((len(at), 1)), 0, [until], until, 1e6)["survival_frozen"]
+    calm, under_way = (decided > 95) & (decided < 108), (decided > 128) & (decided < 140)
+    assert said[under_way].mean() > 2 * said[calm].mean()
+
+
 def test_what_ends_later_changes_no_earlier_prediction(orders):
     decided, _, far = orders
     until, origin = 90 * DAY_S, [90 * DAY_S, 97 * DAY_S]
