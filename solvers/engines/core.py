@@ -12,12 +12,12 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait as wait_for
 
 from solvers.engines import RELOAD, Sequences
 from solvers.engines.compiled.arrays import covers, startable
-from solvers.engines.ils import SHAKES
+from solvers.engines.ils import MANY_NEIGHBOURS, SHAKES
 from solvers.engines.master import Pool, recombine
 from solvers.engines.nearest import nearest_plan
 from solvers.engines.parts import PART, Parts
@@ -69,6 +69,8 @@ FORGET = 0.4
 """Weight of the latest gain in a way's average."""
 CHOOSY = 0.2
 """Share of orders that not every vehicle may serve, from which the compiled engine searches the whole at length."""
+MIXED = 100
+"""Orders from which, where vehicles are of several kinds, both engines search the whole."""
 LONG_SHARE = 0.8
 """Share of the time left that it then gets before parts are improved."""
 LONG_HOT, LONG_COLD = 10.0, 0.2
@@ -297,11 +299,11 @@ class _Core:
         """
         seconds = (1.0 - CLOSING_SHARE) * self.left() - min(MASTER_FEW_S, self._for_the_master())
         self.say("few long routes: searches of the whole side by side")
+        usual = Task(seconds, seed, usual=True, cpu=self.cpu)
+        own = Task(seconds, seed, factor=FACTORS[0], near=MANY_NEIGHBOURS, cpu=self.cpu)
+        kinds = [own if n % 2 or len(self.team) == 1 else usual for n in range(len(self.team))]
         found = self.whole(
-            [
-                Task(seconds, seed + n, usual=n % 2 == 0, factor=FACTORS[0], shake=SHAKES[n // 2 % 2], cpu=self.cpu)
-                for n in range(len(self.team))
-            ]
+            [replace(one, seed=seed + n, shake=SHAKES[n // 2 % len(SHAKES)]) for n, one in enumerate(kinds)]
         )
         if found is not None and (best is None or self._rank(found) < self._rank(best)):
             best = found
@@ -378,6 +380,9 @@ class _Core:
         """Searches of the whole in rounds, each from the best of the last and what the master makes of all routes."""
         rounds = ROUNDS if self.seconds >= max(SHORT_S, LONG_S * len(self.problem.orders)) else ROUNDS[-1:]
         best = initial
+        # vehicles of several kinds: of the first searches every other one is the compiled engine's
+        several = self.choosy or (self.covered and len(self.parts.kinds) > 1)
+        mixed = initial is None and several and self.seconds >= SHORT_S and len(self.problem.orders) >= MIXED
         # where limits are tight PyVRP may find nothing for long: one of the searches begins with a plan
         seeded = initial is None and self.covered and len(self.problem.orders) > WHOLE
         for number, share in enumerate(rounds):
@@ -395,6 +400,10 @@ class _Core:
                         factor=FACTORS[n % 2],
                         shake=SHAKES[(n + number) % 2],
                         cpu=self.cpu,
+                        engine="compiled" if mixed and best is None and n % 2 else "pyvrp",
+                        hot=LONG_HOT,
+                        cold=LONG_COLD,
+                        trail=True,
                     )
                     for n in range(len(self.team))
                 ]

@@ -32,8 +32,8 @@ NEIGHBOURS = 30
 SHAKES = (25, 15)
 """Most perturbations an iteration begins with: PyVRP's own, which real roads and long routes need, and fewer, which
 leave more iterations. Neither is better everywhere, so that searches take them in turns."""
-USUAL_NEIGHBOURS = 50
-"""PyVRP's own number of neighbours."""
+MANY_NEIGHBOURS = 50
+"""PyVRP's own number: where routes are few and long, fewer leave too many routes."""
 
 
 def run(
@@ -49,6 +49,7 @@ def run(
     cpu: bool = False,
     on_best: Callable[[Any], object] | None = None,
     usual: bool = False,
+    near: int = NEIGHBOURS,
 ) -> tuple[Any, int]:
     """Search; the best solution and its cost.
 
@@ -65,7 +66,9 @@ def run(
     on_best
         Told every new best solution.
     usual
-        Whether all parameters are PyVRP's own (``factor`` and ``shake`` then say nothing).
+        Whether all parameters are PyVRP's own (``factor``, ``shake`` and ``near`` then say nothing).
+    near
+        Neighbours of each order.
     """
     from pyvrp import (
         IteratedLocalSearch,
@@ -83,9 +86,9 @@ def run(
     deadline = clock() + seconds
     params = SolveParams()
     generator = RandomNumberGenerator(seed=seed)
-    near = neighbours(data, barred, USUAL_NEIGHBOURS if usual else NEIGHBOURS)
+    close = neighbours(data, barred, MANY_NEIGHBOURS if usual else near)
     perturbation = PerturbationManager(params.perturbation if usual else PerturbationParams(max_perturbations=shake))
-    search = LocalSearch(data, generator, near, perturbation)
+    search = LocalSearch(data, generator, close, perturbation)
     for operator in params.operators:
         if operator.supports(data):
             search.add_operator(operator(data))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from solvers.engines import Sequences
-from solvers.engines.ils import SHAKES
+from solvers.engines.ils import NEIGHBOURS, SHAKES
 from solvers.problem import Order, PlanningProblem, Travel, Vehicle
 
 SEED_S = 0.4
@@ -27,10 +27,10 @@ class Task:
     """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
 
     ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``), ``shake`` its perturbations
-    (``ils.SHAKES``); ``usual``: all its parameters are its own instead; ``seeded``: it begins with a plan of the
-    compiled engine. ``cpu``: ``seconds`` are the process's own processor seconds. ``engine``: ``pyvrp`` or
-    ``compiled``; ``hot`` and ``cold`` are the latter's first and last temperature, in typical legs, ``trail`` whether
-    it brings along plans that it went through.
+    (``ils.SHAKES``), ``near`` its neighbours; ``usual``: all its parameters are its own instead; ``seeded``: it begins
+    with a plan of the compiled engine. ``cpu``: ``seconds`` are the process's own processor seconds. ``engine``:
+    ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's first and last temperature, in typical legs,
+    ``trail`` whether it brings along plans that it went through.
     """
 
     seconds: float
@@ -42,6 +42,7 @@ class Task:
     shake: int = SHAKES[0]
     seeded: bool = False
     usual: bool = False
+    near: int = NEIGHBOURS
     iterations: int | None = None
     required: bool = True
     cpu: bool = False
@@ -159,6 +160,7 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         cpu=task.cpu,
         on_best=trail.append,
         usual=task.usual,
+        near=task.near,
     )
     earlier = tuple(sequences_of(compiled, one) for one in trail if one.is_feasible())
     if not best.is_feasible():
