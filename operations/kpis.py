@@ -174,22 +174,26 @@ def _cost(table: _Table, ledger: pd.DataFrame, stops: pd.DataFrame) -> None:
     lines = ledger[ledger["account"] == COST_ACCOUNT] if "account" in ledger.columns else ledger
     places = stops.drop_duplicates("order_id").set_index("order_id")
     lines = lines.assign(
-        zone_id=lines["order_id"].map(places["zone_id"]), hour=lines["order_id"].map(places["hour"]), nothing=0
+        zone_id=lines["order_id"].map(places["zone_id"]), hour=lines["order_id"].map(places["hour"]), one=0
     )
-    delivered = stops[stops["delivered"]].drop_duplicates("order_id").assign(one=1, amount_minor=0)
     columns = [*SEGMENTS.values(), "amount_minor", "one"]
+    delivered = stops[stops["delivered"]].drop_duplicates("order_id").assign(one=1, amount_minor=0)
     for kind in (None, *CostKind):
         own = lines if kind is None else lines[lines["kind"] == str(kind)]
-        items = pd.concat([own.assign(one=0), delivered], ignore_index=True)
-        table.add("cost_per_delivery" + (f"_{kind}" if kind else ""), items[columns], "amount_minor", "one")
+        table.add("cost_per_delivery" + (f"_{kind}" if kind else ""), _both(own, delivered, columns), *columns[-2:])
     failed = stops[stops["failed"]].assign(one=1, amount_minor=0)
     behind = lines[
         (lines["kind"] == str(CostKind.FAILURE))
         | ((lines["kind"] == str(CostKind.CONTACT)) & lines["order_id"].isin(set(failed["order_id"])))
     ]
     if not failed.empty:
-        items = pd.concat([behind.assign(one=0), failed], ignore_index=True)
-        table.add("failed_delivery_cost", items[columns], "amount_minor", "one")
+        table.add("failed_delivery_cost", _both(behind, failed, columns), *columns[-2:])
+
+
+def _both(first: pd.DataFrame, second: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Rows of both in ``columns``: frames of many columns take long to put together, once for each kind of cost."""
+    parts = [frame[[name for name in columns if name in frame.columns]] for frame in (first, second)]
+    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
 
 
 def _plan(table: _Table, plan_stops: pd.DataFrame, routes: pd.DataFrame, stops: pd.DataFrame) -> None:
