@@ -71,6 +71,8 @@ CHOOSY = 0.2
 """Share of orders that not every vehicle may serve, from which the compiled engine searches the whole at length."""
 MIXED = 100
 """Orders from which, where vehicles are of several kinds, both engines search the whole."""
+ANNEAL_S = 0.01
+"""Seconds a stop that annealing the whole takes at least."""
 LONG_SHARE = 0.8
 """Share of the time left that it then gets before parts are improved."""
 LONG_HOT, LONG_COLD = 10.0, 0.2
@@ -246,7 +248,8 @@ class _Core:
         if initial:
             self.parts.routes = dict(initial)
         elif size <= LARGE or self.startable:
-            first = self._annealed(seed) if self.choosy and self.seconds >= SHORT_S else None
+            anneal = self.choosy and size <= LARGE and self.seconds >= max(SHORT_S, ANNEAL_S * size)
+            first = self._annealed(seed) if anneal else None
             first = first or self._first(seed)
             if first is None:
                 return None

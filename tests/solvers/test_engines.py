@@ -260,7 +260,7 @@ def classed_day(count=120, classes=6, seed=3):
 
 def test_orders_are_moved_beside_those_that_a_vehicle_may_serve_together_with_them():
     from solvers.engines.compile import compile_problem
-    from solvers.engines.compiled.arrays import compile_arrays
+    from solvers.engines.compiled.arrays import INSERTION_NEAR, compile_arrays
     from solvers.engines.neighbours import LONGEST, neighbours
 
     problem = classed_day()
@@ -280,6 +280,11 @@ def test_orders_are_moved_beside_those_that_a_vehicle_may_serve_together_with_th
     for row in (arrays.near, arrays.around):
         for n, others in enumerate(row.tolist()):
             assert all(serving[n] & serving[one] for one in others if one >= 0)
+    for n, row in enumerate(arrays.near.tolist()):
+        others = [one for one in row if one >= 0]
+        fitting = sum(len(serving[n] & serving[one]) / len(serving[one]) for one in others)
+        sharing = sum(bool(serving[n] & one) for one in serving) - 1
+        assert fitting > INSERTION_NEAR - 1 or len(others) == min(sharing, 5 * INSERTION_NEAR)
     equal = compile_problem(Evaluator(day(120, seed=3)))
     assert {len(others) for others in neighbours(equal.data, equal.barred, 8).values()} == {8}
 

@@ -319,7 +319,10 @@ def _long_enough(near: Integers, fits: npt.NDArray[np.bool_], vehicles: Integers
 
     ``fits``: shape (kinds, orders), who may be served by whom; ``vehicles``: how many there are of each kind.
     """
-    serving = fits * np.asarray(vehicles, dtype=np.float64)[:, None]
+    fits, alike = np.unique(fits, axis=0, return_inverse=True)
+    if len(fits) > KIND_BITS:
+        return np.ascontiguousarray(near[:, :INSERTION_NEAR])  # too many classes to weigh each
+    serving = fits * np.bincount(alike.ravel(), weights=vehicles, minlength=len(fits))[:, None]
     shares = serving / np.maximum(serving.sum(axis=0), 1.0)
     for order, row in enumerate(near):
         expected = np.cumsum(fits[:, order] @ shares[:, row] * (row >= 0))
