@@ -18,7 +18,7 @@ def run(*arguments):
 
 
 def test_loading_the_definitions_imports_nothing_heavy():
-    heavy = ["great_expectations", "lightgbm", "river", "ortools", "pyvrp", "mlflow"]
+    heavy = ["great_expectations", "lightgbm", "river", "ortools", "pyvrp", "mlflow", "dbt"]
     code = f"import sys, orchestration.definitions; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],

@@ -201,10 +201,3 @@ def test_the_ui_of_a_source_begins_with_its_first_service_date(tmp_path, monkeyp
         "FIVEFOLD_FIRST_DAY": "2024-01-08",
         "FIVEFOLD_TIMEZONE": "Europe/Sarajevo",
     }
-
-
-def test_loading_the_definitions_imports_nothing_heavy():
-    from benchmarks.definitions import HEAVY, probe
-
-    assert "dagster_dbt" in (loaded := probe("orchestration.definitions")["modules"])
-    assert not set(HEAVY) & set(loaded)
