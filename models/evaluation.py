@@ -12,13 +12,23 @@ import pandas as pd
 
 from domain.errors import InputError
 from models.availability import check_available, check_canaries
+from models.experts import FIRST
 from models.metrics import binary_scores, reliability
-from models.online import EXTRA, OnlineLayer, linear_inputs
+from models.online import EXTRA, FEW_FIRST, OnlineLayer, linear_inputs
 from models.promotion import compare_arms
 from models.protocol import CALENDAR, Floats, Spec, check_split, design, joined, ordered, with_calendar
 from models.state import ASK, DAY_S, LATE_LEARN, LEARN, as_entities, replay, seconds, timeline
 from models.survival import Spells, delayed, hazard_arms
-from models.training import find_rounds, fit, fit_bag, parameters_for, recency_weights, refit_leaves, slots_of
+from models.training import (
+    SMALL,
+    find_rounds,
+    fit,
+    fit_bag,
+    parameters_for,
+    recency_weights,
+    refit_leaves,
+    slots_of,
+)
 
 WARM_UP_SHARE, WARM_UP_DAYS = 0.3, 28.0
 FEWEST_ROWS = 200
@@ -219,7 +229,8 @@ def _online(
         names = ("survival", "survival_frozen", "no_history")
     table = np.column_stack([arms.values[name] for name in names])
     linear = linear_inputs(live, ~test)
-    layer = OnlineLayer(names, linear.shape[1], float(y[~test].mean()), extra="survival" not in arms.values)
+    extra, first_weight = "survival" not in arms.values, FEW_FIRST if (~test).sum() < SMALL else FIRST
+    layer = OnlineLayer(names, linear.shape[1], float(y[~test].mean()), extra, first_weight)
     said = np.full((len(rows), layer.slots), np.nan)
     out = {name: np.full(len(rows), np.nan) for name in ("fivefold", "mixture", *EXTRA)}
     log: list[dict[str, Any]] = []

@@ -117,7 +117,7 @@ class OnlineResidual:
 
 class FixedShare:
     """Weights of experts by fixed share (Herbster, Warmuth 1998): losses lower a weight, a share
-    of all goes back to where the weights began (``FIRST`` of them with ``first``, where one is named).
+    of all goes back to where the weights began (``first_weight`` of them with ``first``, where one is named).
 
     It never loses to the best sequence of experts by more than its regret; the weights are the learning curve. A
     loss is the log loss of a probability, or any loss scaled by ``scale``.
@@ -128,12 +128,20 @@ class FixedShare:
     True
     """
 
-    def __init__(self, names: Sequence[str], rate: float = 1.0, share: float = 1e-3, first: str | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        rate: float = 1.0,
+        share: float = 1e-3,
+        first: str | None = None,
+        first_weight: float = FIRST,
+    ) -> None:
         self.names, self.rate, self.share = tuple(names), rate, share
         count = len(self.names)
         self._w = np.full(count, 1.0 / count)
         if first is not None and count > 1:
-            self._w = np.array([FIRST if name == first else (1 - FIRST) / (count - 1) for name in self.names])
+            others = (1 - first_weight) / (count - 1)
+            self._w = np.array([first_weight if name == first else others for name in self.names])
         self._prior = self._w.copy()
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.experts import BASE, EDGE, FixedShare, OnlineLogit, logit, offset, recalibrate
+from models.experts import BASE, EDGE, FIRST, FixedShare, OnlineLogit, logit, offset, recalibrate
 from models.state import DAY_S
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +23,8 @@ EXTRA = ("online_corrected", "online_linear")
 RECENT = 20_000
 RECENT_DAYS = 90.0
 """Matured labels that the recalibration looks at: at most so many, of the last days; a window of a few is noise."""
+FEWEST_RECENT = 1_000
+"""Fewer recent labels than this say nothing of calibration that the models' own rows do not say better."""
 OFFSET_WEIGHT = 4_000.0
 """Rows that hold the recalibration where it is."""
 MOST_DELAY_DAYS, DELAY_RATE = 10.0, 0.005
@@ -31,6 +33,9 @@ MOST_HARM, HARM_DECAY = 3.0, 0.9995
 """Nats by which the recalibration may have lost to the raw mixture of late before it is left out: where labels take
 weeks, it corrects the drift of weeks ago."""
 CORRECTION_RATE, LINEAR_RATE = 0.003, 0.01
+FEW_FIRST = 0.9
+"""Weight of the champion to begin with, and to return to, where rows are few: their labels are too few to tell experts
+apart, and what the weaker ones say by then costs loss and ranking."""
 MIX_RATE, MIX_SHARE = 0.05, 2e-4
 """Labels of a day hang together, so a small rate: at 1 the mixture jumps from expert to expert and loses to all."""
 
@@ -40,15 +45,20 @@ class OnlineLayer:
 
     ``names``: the batch experts, the champion first; ``online_corrected`` (a linear correction of the champion's log
     odds by what the others say) and ``online_linear`` are made here. Without ``extra`` they are learned but not
-    mixed in: where labels take weeks, both follow drift in opposite phase.
+    mixed in: where labels take weeks, both follow drift in opposite phase. ``first_weight``: the champion's weight to
+    begin with (``FEW_FIRST`` where rows are few).
     """
 
-    def __init__(self, names: Sequence[str], linear: int, mean: float, extra: bool = True) -> None:
-        self.names, self.extra = tuple(names), extra
+    def __init__(
+        self, names: Sequence[str], linear: int, mean: float, extra: bool = True, first_weight: float = FIRST
+    ) -> None:
+        self.names, self.extra, self.first_weight = tuple(names), extra, first_weight
         self.experts = (*self.names, *EXTRA)
         self.start = logit(min(max(mean, 0.005), 0.995))
         self.corrected, self.linear = OnlineLogit(CORRECTION_RATE), OnlineLogit(LINEAR_RATE)
-        self.mixture = FixedShare(self.experts, rate=MIX_RATE, share=MIX_SHARE, first=self.names[0])
+        self.mixture = FixedShare(
+            self.experts, rate=MIX_RATE, share=MIX_SHARE, first=self.names[0], first_weight=first_weight
+        )
         self._recent: deque[tuple[float, float, float]] = deque(maxlen=RECENT)
         self._line = (1.0, 0.0)
         self._night = -np.inf
@@ -112,7 +122,7 @@ class OnlineLayer:
         recent = np.array(self._recent).reshape(-1, 3)
         if len(recent):
             recent = recent[recent[:, 0] >= recent[-1, 0] - RECENT_DAYS * DAY_S]
-        if len(recent) >= 300:
+        if len(recent) >= FEWEST_RECENT:
             self._line = (1.0, offset(recent[:, 1], recent[:, 2], OFFSET_WEIGHT))
 
     def state(self) -> dict[str, Any]:
@@ -120,6 +130,7 @@ class OnlineLayer:
         return {
             "names": list(self.names),
             "extra": self.extra,
+            "first_weight": self.first_weight,
             "start": self.start,
             "linear_inputs": len(self._keys),
             "corrected": self.corrected.state(),
@@ -135,7 +146,8 @@ class OnlineLayer:
     @classmethod
     def restored(cls, state: dict[str, Any]) -> OnlineLayer:
         """A layer from what ``state`` gave."""
-        layer = cls(state["names"], int(state["linear_inputs"]), 0.5, bool(state["extra"]))
+        first_weight = float(state.get("first_weight", FIRST))
+        layer = cls(state["names"], int(state["linear_inputs"]), 0.5, bool(state["extra"]), first_weight)
         layer.start = float(state["start"])
         layer.corrected.restore(state["corrected"])
         layer.linear.restore(state["linear"])

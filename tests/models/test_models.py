@@ -227,7 +227,8 @@ def test_an_eta_learns_nothing_from_labels_that_have_not_matured():
 
 def test_the_mixture_follows_the_better_expert_and_its_state_is_put_back():
     rng = np.random.default_rng(1)
-    layer = OnlineLayer(["good", "bad"], 1, 0.3)
+    layer = OnlineLayer(["good", "bad"], 1, 0.3, first_weight=0.4)
+    assert layer.mixture.weights["good"] == pytest.approx(0.4)
     for n in range(600):
         chance = rng.uniform(0.05, 0.6)
         p, said = np.array([chance, 1 - chance]), np.empty(layer.slots)
@@ -238,6 +239,9 @@ def test_the_mixture_follows_the_better_expert_and_its_state_is_put_back():
     again = OnlineLayer.restored(json.loads(json.dumps(layer.state())))
     p, x = np.array([0.2, 0.5]), np.array([0.1])
     assert layer.predict(p, x, 9e6, np.empty(6)) == again.predict(p, x, 9e6, np.empty(6))
+    for one in (layer, again):  # what the weights return to is part of the state
+        one.learn(said, x, 1.0, raw, 9e6)
+    assert layer.mixture.weights == again.mixture.weights
 
 
 def test_a_feature_known_afterwards_is_refused():

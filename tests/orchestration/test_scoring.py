@@ -110,6 +110,26 @@ def test_batches_write_what_one_run_would_have_and_repeat_nothing(home, tmp_path
     assert late["model_version"] == "m1"
 
 
+def test_a_silence_is_scored_into_the_lake_and_expects_nothing_that_would_have_been_seen(home):
+    with Lake.open(home) as lake:
+        play(lake)
+        for hours in (2, 5):
+            score_day(lake, "demo", DAY, NOON + timedelta(hours=hours), home)
+        rows = written(lake)
+        newest = newest_scores(lake, "demo", DAY, NOON + timedelta(hours=5), STOPS)
+    silent = rows[rows["moment"] == "silence"]
+    last_sign = planned(STOPS // 2 - 1) + timedelta(minutes=25 + 5)
+    after = silent[silent["as_of"] > last_sign]
+    assert set(after["order_id"]) == {name(n) for n in range(STOPS // 2, STOPS)}, "each open stop, at each silence"
+    own = after[after["order_id"] == name(STOPS // 2)]
+    assert len(own) >= 3 and (own["eta_p05"] >= own["as_of"]).all()
+    assert own["eta_p50"].is_monotonic_increasing and own["p_late"].is_monotonic_increasing
+    width = own["eta_p90"] - own["eta_p10"]
+    assert width.iloc[-1] > 2 * width.iloc[0], "the longer without a sign, the less is known"
+    assert dict(json.loads(own["factors"].iloc[0])["late"])["no sign since"] > 0
+    assert {one.moment for one in newest} == {ScoreMoment.SILENCE}
+
+
 def test_the_command_tells_the_stops_at_risk(home, capfd):
     with Lake.open(home) as lake:
         play(lake)
