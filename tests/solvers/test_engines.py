@@ -1,7 +1,6 @@
 """Engines keep their limits, repeat themselves where they promise to, and are never worse than their members."""
 
 import os
-import random
 import time
 
 import numpy as np
@@ -186,17 +185,17 @@ def test_the_master_serves_days_with_rules_over_the_whole_plan_and_never_for_the
     """What the master puts together counts with the fleet's rules, which its model does not have."""
     from dataclasses import replace
 
-    from solvers.engines.core import _Core
+    from solvers.engines.crew import Crew
     from solvers.problem import Rule
 
     rule = Rule("few", "max_vehicles", parameters={"limit": 2}, hard=False, price_minor=10**6)
     problem = replace(day(12, required=False), rules=(rule,))
-    one = _Core(problem, [], 60.0, random.Random(1), lambda _: None, False)
+    crew = Crew(problem, [], 60.0, lambda _: None, False)
     members = [improve(problem, {}, seed=n, iterations=n, deadline=float("inf")) for n in range(3)]
     for member in members:
-        one.pool.add(member)
-    best = min(members, key=one._worth)
-    assert one._worth(one._recombined(best)) <= one._worth(best)
+        crew.pool.add(member)
+    best = min(members, key=crew.worth)
+    assert crew.worth(crew.recombined(best)) <= crew.worth(best)
 
 
 def test_a_search_that_begins_with_a_compiled_plan_serves_all_however_few_iterations_it_has():
