@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dagster import Field, StringSource
+from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
@@ -24,6 +26,8 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteSto
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
+
+from orchestration.settings import home
 
 ENGINES_KEPT = 16
 """Databases held open: each run has one of its own, and a sensor may read hundreds of runs."""
@@ -135,7 +139,16 @@ class RunHistory(DagsterSqliteStorage):
         self._schedule_storage = SqliteScheduleStorage.from_local(f"{Path(base_dir) / 'schedules'}")
 
     @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        return {"base_dir": Field(StringSource, is_required=False)}
+
+    @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: SqliteStorageConfig
     ) -> DagsterSqliteStorage:
-        return cls.from_local(inst_data=inst_data, **config_value)
+        """In the folder named, else in ``DAGSTER_HOME``, else in the workspace's own.
+
+        The last is for Dagster's own commands where nobody has set anything (``dagster definitions validate``).
+        """
+        place = config_value.get("base_dir") or os.environ.get("DAGSTER_HOME") or str(home() / "dagster")
+        return cls.from_local(inst_data=inst_data, base_dir=place)

@@ -31,6 +31,21 @@ def test_loading_the_definitions_imports_nothing_heavy():
     assert done.stdout.strip() == "[]", done.stderr[-2_000:]
 
 
+def test_dagsters_own_commands_need_no_setting(tmp_path):
+    """As somebody who knows Dagster and not us would begin."""
+    unset = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dagster"), "definitions", "validate", "-w", "workspace.yaml"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**unset, "FIVEFOLD_HOME": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert "Validation successful" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
