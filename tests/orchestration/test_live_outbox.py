@@ -78,11 +78,20 @@ def test_a_micro_batch_decides_what_is_new_once_and_leaves_a_served_day_alone(tm
     assert (first.events, first.taken, first.decisions) == (1, 1, 1)
     assert decide_batch(tmp_path, "demo", DATE).events == 0
     with Lake.open(tmp_path) as lake:
+        landed(lake, [event("w1", "cancelled", 10**6, order_id="o4")])  # of another day: refused
+    wrong = decide_batch(tmp_path, "demo", DATE)
+    assert (wrong.taken, wrong.refused) == (0, 1)
+    with Lake.open(tmp_path) as lake:  # and put right under its name
+        lake.write(lambda connection: connection.execute("delete from raw.delivery_events where event_id = 'w1'"))
+        landed(lake, [event("w1", "cancelled", 27_550, order_id="o4")])
+    right = decide_batch(tmp_path, "demo", DATE)
+    assert (right.taken, right.refused) == (1, 0)
+    with Lake.open(tmp_path) as lake:
         landed(lake, [event("g1", "driver_no_show", 27_600, vehicle_id=next(iter(day.planned)))])
     second = decide_batch(tmp_path, "demo", DATE)
     assert second.events == 1 and second.decisions >= 1
     with Lake.open(tmp_path) as lake:
-        assert len(lake.query(f"select * from {TABLE}")) == first.decisions + second.decisions
+        assert len(lake.query(f"select * from {TABLE}")) == first.decisions + right.decisions + second.decisions
     with Journal(folder) as journal:
         assert replay(day, journal).identical
         assert decide_batch(tmp_path, "demo", DATE).served
