@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from orchestration.cli.approvals import with_day_rules
 from orchestration.cli.options import fivefold_command
 
 
@@ -16,12 +17,13 @@ from orchestration.cli.options import fivefold_command
 @fivefold_command(
     "Decide what became known of DATE of SOURCE since the last time, from the lake's events, as the service does. "
     "Run it as often as events come; it repeats nothing, and leaves a day alone that a live service serves.",
-    example="fivefold dispatch demo 2026-03-02",
+    example="fivefold dispatch demo 2026-03-02\nfivefold dispatch demo 2026-03-02 --approve leave --waiting at_once",
 )
-def command(home: Path, source: str, service_date: datetime) -> Any:
+@with_day_rules
+def command(home: Path, source: str, service_date: datetime, given: dict[str, Any]) -> Any:
     from orchestration.live.batch import decide_batch
 
-    result = decide_batch(home, source, service_date.date()).summary()
+    result = decide_batch(home, source, service_date.date(), given).summary()
 
     def show() -> None:
         if result["served"]:

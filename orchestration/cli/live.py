@@ -9,15 +9,12 @@ import threading
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from orchestration.cli.approvals import with_approvals
+from orchestration.cli.approvals import with_day_rules
 from orchestration.cli.options import fivefold_command
-
-if TYPE_CHECKING:
-    from operations.state import Approvals
 
 HAND_OVER_S = 0.5
 TOKEN = "FIVEFOLD_LIVE_TOKEN"  # noqa: S105  the name of a setting
@@ -60,7 +57,7 @@ def token_of(folder: Path) -> tuple[str, str]:
     "Killed at any moment, it goes on where it stopped; --standby takes over from another instance.",
     example="fivefold live demo 2026-03-02 --port 8400",
 )
-@with_approvals
+@with_day_rules
 def command(
     home: Path,
     source: str,
@@ -71,14 +68,14 @@ def command(
     tick_seconds: float,
     standby: float,
     events_from: str | None,
-    approvals: Approvals,
+    given: dict[str, Any],
 ) -> Any:
     from domain.errors import InputError
-    from operations.state import Approvals
     from orchestration.live.begin import begin_day, day_folder
     from orchestration.live.dayfile import midnight_of, read_day, write_day
     from orchestration.live.engine import Engine
     from orchestration.live.journal import Journal
+    from orchestration.live.rules import day_rules, kept_or_refused
     from orchestration.stop_scores import ScoresOfDay
 
     try:
@@ -94,12 +91,9 @@ def command(
             from orchestration.lake import Lake
 
             with Lake.open(home) as lake:
-                write_day(folder, *begin_day(lake, source, service_date.date(), approvals))
-        elif approvals != Approvals() and read_day(folder).approvals != approvals:
-            # what waits for a person is part of the day: changed halfway, a replay would decide otherwise
-            raise InputError(
-                f"{folder} holds a day that began with other approvals; it keeps them: leave --approve out"
-            )
+                write_day(folder, *begin_day(lake, source, service_date.date(), day_rules(given)))
+        else:
+            kept_or_refused(read_day(folder), given)
         midnight = midnight_of(folder)
         wall = (lambda: int(time.time() - midnight.timestamp())) if clock == "wall" else None
         engine = Engine(read_day(folder), journal, wall_clock=wall)

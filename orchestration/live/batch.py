@@ -6,18 +6,20 @@ batch leaves it alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from domain.errors import InputError
-from operations.state import Approvals
 from orchestration.lake import Lake
 from orchestration.live.begin import begin_day, day_folder, events_of
 from orchestration.live.dayfile import midnight_of, read_day, write_day
 from orchestration.live.engine import BATCH, REFUSED, TAKEN, Engine
 from orchestration.live.journal import Journal
 from orchestration.live.outbox import DecisionOutbox
+from orchestration.live.rules import day_rules, kept_or_refused
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,14 @@ class Batch:
         return asdict(self)
 
 
-def decide_batch(home: Path, source: str, service_date: date, approvals: Approvals | None = None) -> Batch:
+def decide_batch(home: Path, source: str, service_date: date, given: Mapping[str, Any] | None = None) -> Batch:
     """Decide what became known of a date since the last batch; decisions go to the lake by the outbox.
 
-    A process that dies anywhere is repeated by the next batch: events by name, decisions by key.
+    A process that dies anywhere is repeated by the next batch: events by name, decisions by key. ``given``: rules of
+    the day that is begun where there is none (``orchestration.live.rules``), before the settings.
 
     Raises:
-        InputError: no plan of the date is published.
+        InputError: no plan of the date is published, or its day began with other rules than those that are given.
     """
     from orchestration.acting.relay import relay
     from orchestration.messaging.store import OutboxStore
@@ -55,8 +58,9 @@ def decide_batch(home: Path, source: str, service_date: date, approvals: Approva
             return Batch(served=True)
         with journal, OutboxStore(home / "outbox") as store:
             if not (folder / "day.json").exists():
-                write_day(folder, *begin_day(lake, source, service_date, approvals))
+                write_day(folder, *begin_day(lake, source, service_date, day_rules(given)))
             day, midnight = read_day(folder), midnight_of(folder)
+            kept_or_refused(day, given or {})
             engine = Engine(day, journal)
             before = journal.counts()[1]
             known = journal.names()

@@ -10,9 +10,10 @@ import pandas as pd
 
 from domain.codes import ControlMode, TariffComponent
 from domain.errors import InputError
-from operations.state import Approvals, Day, Event, Offer
+from operations.state import Day, Event, Offer
 from orchestration.lake import Lake
 from orchestration.live.history import coming_of, orders_of_their_day
+from orchestration.live.rules import DayRules
 from orchestration.planning.build import build_problem
 from orchestration.planning.inputs import DayInputs, day_inputs
 from solvers import Plan
@@ -39,8 +40,8 @@ def day_folder(home: Path, source: str, service_date: date) -> Path:
     return home / "live" / f"{source}-{service_date.isoformat()}"
 
 
-def begin_day(lake: Lake, source: str, service_date: date, approvals: Approvals | None = None) -> tuple[Day, datetime]:
-    """The day of the published plan, and its local midnight.
+def begin_day(lake: Lake, source: str, service_date: date, rules: DayRules | None = None) -> tuple[Day, datetime]:
+    """The day of the published plan by ``rules``, and its local midnight.
 
     Raises:
         InputError: no plan of the date is published, or it does not fit what the lake says now.
@@ -71,11 +72,10 @@ def begin_day(lake: Lake, source: str, service_date: date, approvals: Approvals 
         problem,
         made,
         offers_of(inputs),
-        approvals=approvals or Approvals(),
         places=places,
         coming=coming_of(past, days, problem, places),
     )
-    return day, midnight
+    return (rules or DayRules()).of(day), midnight
 
 
 def offers_of(inputs: DayInputs) -> tuple[Offer, ...]:
