@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,10 @@ class Registry:
             return None
         found = json.loads(place.read_text(encoding="utf-8"))
         return None if found["version"] in self.champions(task, source) else (found["version"], found["verdict"])
+
+    def as_of(self, task: str, source: str, version: str) -> datetime:
+        """The moment until which a version knew what happened."""
+        return datetime.fromisoformat(self._describe(self._task(task, source) / version)["as_of"])
 
     def metrics(self, task: str, source: str, version: str) -> dict[str, Any]:
         """What a version scored when it was registered."""

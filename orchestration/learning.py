@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-from domain import tables
 from domain.codes import ExceptionClass
 from domain.errors import InputError, LakeError, ModelError
-from orchestration.entity_state import FEATURES, READ_BY_HEADS, replayed, with_state
+from orchestration.entity_state import FEATURES, replayed
 from orchestration.lake import Lake
 
 CATEGORIES: tuple[str, ...] = ()
@@ -229,37 +228,3 @@ def _track(task: str, source: str, version: str, metrics: dict[str, Any]) -> Non
     except mlflow.exceptions.MlflowException as error:
         told = str(error).splitlines()[0]
         raise InputError(f"FIVEFOLD_MLFLOW={uri}: {told}; {version} of {task} is registered, not tracked") from error
-
-
-def predict_day(lake: Lake, home: Path, source: str, first: date, last: date) -> pd.DataFrame:
-    """Predictions of all tasks for the stops of a range of service dates, written to the lake."""
-    from models.registry import Registry
-
-    registry, snapshot, frames = Registry(home / "models"), lake.snapshot_id(), []
-    state: pd.DataFrame | None = None  # the marts are of the same stops, as of the same moments
-    for task, mart in MARTS.items():
-        champion = registry.champion(task, source)
-        if champion is None:
-            continue
-        version, model = champion
-        rows = lake.query(
-            f"select * from marts.{mart} where source = ? and service_date between ? and ? order by order_id",
-            [source, first, last],
-        )
-        if rows.empty:
-            continue
-        if state is None or not set(rows["order_id"]) <= set(state["order_id"]):
-            state = with_state(lake, source, rows)[["order_id", *READ_BY_HEADS]]
-        rows = rows.merge(state, on="order_id", how="left")
-        frame = rows[["source", "order_id", "service_date", "as_of"]].join(model.predict(rows))
-        told = [json.dumps([[name, round(share, 4)] for name, share in one]) for one in model.factors(rows)]
-        frames.append(frame.assign(task=task, model_version=version, factors=told, lake_snapshot=snapshot))
-    empty = pd.DataFrame(columns=list(tables.PREDICTIONS.column_names))
-    predictions = pd.concat(frames, ignore_index=True) if frames else empty
-    dates = [stamp.date() for stamp in pd.date_range(first, last)]
-
-    def write(connection: duckdb.DuckDBPyConnection) -> None:
-        Lake.replace_in(connection, tables.PREDICTIONS, {"source": [source], "service_date": dates}, predictions)
-
-    lake.write(write)
-    return predictions

@@ -47,11 +47,11 @@ def entity_state(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.
 )
 def predictions(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Chance of a failed or late stop and quantiles of its arrival, by the champions of the registry."""
-    from orchestration.learning import predict_day
+    from orchestration.predicting import predict_days
 
     first, last = date_range(context)
     with workspace.lake() as lake:
-        frame = predict_day(lake, settings.home(), settings.source(), first, last)
+        frame = predict_days(lake, settings.home(), settings.source(), first, last)
     chances = frame["probability"].dropna()
     eta = frame[frame["p50_s"].notna()]
     bad = int((~chances.between(0, 1)).sum())

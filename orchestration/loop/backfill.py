@@ -10,27 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from domain import tables
-from domain.errors import InputError, ModelError
+from domain.errors import InputError
 from orchestration.lake import Lake
-from orchestration.loop.outcomes import outcomes_at
 from orchestration.loop.parameters import learn_day
 from orchestration.planning import plan_day, publish
 from orchestration.planning.inputs import depot_timezone, planning_as_of
+from orchestration.predicting import predict_as_of
 
 STAGES = ("features", "parameters", "predictions", "plans")
 NOT_OF_THE_RESULT = {"lake_snapshot", "solver_s"}
 """What differs between two runs of the same: the snapshot's number and the seconds the search took."""
 FEATURES = ("feat_exception", "feat_eta")
 PLAN_TABLES = (tables.PLANS, tables.ROUTES, tables.PLAN_STOPS, tables.UNSERVED_ORDERS, tables.PARAMETER_USES)
-WEEKLY_FIT = time(5)
 
 
 def digest(frame: pd.DataFrame) -> str:
@@ -93,7 +91,7 @@ def backfill(
             own["parameters"] = digest(learn_day(lake, source, day, moment))
         if "predictions" in stages:
             say(f"{day}: predictions")
-            own["predictions"] = digest(_predict(lake, lake.home, source, day, moment))
+            own["predictions"] = digest(predict_as_of(lake, lake.home, source, day, moment))
         if "plans" in stages:
             say(f"{day}: plan")
             planned = plan_day(lake, source, day, iterations=iterations, seconds=60.0, seed=seed, as_of=moment)
@@ -117,90 +115,6 @@ def _features_digest(lake: Lake, source: str, day: date, moment: datetime) -> st
         for mart in FEATURES
     ]
     return hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _predict(lake: Lake, home: Path, source: str, day: date, moment: datetime) -> pd.DataFrame:
-    """Predictions of a date by the models that were there at ``moment``; written in place of those of the date."""
-    from orchestration.entity_state import with_state
-    from orchestration.learning import MARTS
-
-    frames = []
-    for task, mart in MARTS.items():
-        rows = lake.query(
-            f"select * from marts.{mart} where source = ? and service_date = ? and as_of <= ? order by order_id",
-            [source, day, moment],
-        )
-        found = None if rows.empty else _model_at(lake, home, source, task, moment)
-        if found is not None:
-            version, model = found
-            rows = with_state(lake, source, rows)
-            said = rows[["source", "order_id", "service_date", "as_of"]].join(model.predict(rows))
-            frames.append(said.assign(task=task, model_version=version, lake_snapshot=lake.snapshot_id()))
-    names = list(tables.PREDICTIONS.column_names)
-    frame = pd.concat(frames, ignore_index=True).reindex(columns=names) if frames else pd.DataFrame(columns=names)
-    if frames:
-        lake.replace(tables.PREDICTIONS, {"source": [source], "service_date": [day]}, frame)
-    return frame
-
-
-def _model_at(lake: Lake, home: Path, source: str, task: str, moment: datetime) -> tuple[str, Any] | None:
-    """The newest registered version of the week of ``moment`` that knew nothing after it; else the week's own fit.
-
-    Where a week's fit had too little to learn from, an older version serves on.
-    """
-    from models.registry import Registry
-
-    registry = Registry(home / "models")
-    known = [
-        (datetime.fromisoformat(one.description["as_of"]), one.version)
-        for one in registry.entries()
-        if one.task == task and one.description["source"] == source
-    ]
-    before = sorted(one for one in known if one[0] <= moment)
-    if not before or before[-1][0] < weekly_fit(moment):
-        # an older one would make the answer depend on which weeks happened to be backfilled before this one
-        fitted = _fit_at(lake, registry, source, task, weekly_fit(moment))
-        if fitted is not None:
-            return fitted
-    return (before[-1][1], registry.load(task, source, before[-1][1])) if before else None
-
-
-def weekly_fit(moment: datetime) -> datetime:
-    """When the weekly job fitted last before ``moment``: a Monday morning in its zone."""
-    fitted = datetime.combine((moment - timedelta(days=moment.weekday())).date(), WEEKLY_FIT, moment.tzinfo or UTC)
-    return fitted if fitted <= moment else fitted - timedelta(days=7)
-
-
-def _fit_at(lake: Lake, registry: Any, source: str, task: str, fitted: datetime) -> tuple[str, Any] | None:
-    """A model of what was known at ``fitted``, registered. None where there was too little to learn from."""
-    from models.training import train
-    from orchestration.entity_state import replayed
-    from orchestration.learning import CATEGORIES, CLASSES, FEWEST_POSITIVES, INPUTS, MARTS
-
-    visits = outcomes_at(lake, source, fitted).visits
-    visits = visits[visits["attempt"] == 1]
-    if task == "eta":
-        return None  # an error of arrival needs the plan that was promised: only registered versions know it
-    if task == "late":
-        label = (visits["started_at"].fillna(visits["concluded_at"]) > visits["window_end"]).astype(float)
-    elif task == "failed":
-        label = visits["failed"].astype(float)
-    else:
-        label = (visits["exception_class"] == task).astype(float)
-    features = lake.query(
-        f"select * from marts.{MARTS[task]} where source = ? and as_of <= ? order by as_of, order_id",
-        [source, fitted],
-    )
-    rows = replayed(lake, source, features.merge(visits[["order_id"]].assign(label=label), on="order_id"))
-    if rows.empty or (task in CLASSES and rows["label"].sum() < FEWEST_POSITIVES):
-        return None
-    try:
-        age = (rows["as_of"].max() - rows["as_of"]).dt.total_seconds().to_numpy() / 86_400
-        model = train(task, rows, rows["label"], INPUTS[task], CATEGORIES, age_days=age)
-    except ModelError:
-        return None
-    version = registry.save(model, source=source, as_of=fitted.isoformat(), lake_snapshot=0, metrics={})
-    return version, model
 
 
 def remembered(home: Path, source: str) -> dict[str, dict[str, str]]:

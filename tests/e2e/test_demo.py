@@ -195,14 +195,14 @@ def test_the_ui_shows_the_graph_the_plan_and_its_page_and_ends_with_its_servers(
 
 def test_a_prediction_out_of_range_stops_the_plan(dagster, demo, monkeypatch):
     from domain.errors import FivefoldError
-    from orchestration import learning, runner
+    from orchestration import predicting, runner
 
-    honest = learning.predict_day
+    honest = predicting.predict_days
 
     def liar(*arguments):
         return honest(*arguments).assign(probability=1.5)
 
-    monkeypatch.setattr(learning, "predict_day", liar)
+    monkeypatch.setattr(predicting, "predict_days", liar)
     planned = Path(demo.result["plan"]).stat().st_mtime_ns
     with pytest.raises(FivefoldError, match="check in_range of predictions did not pass"):
         runner.materialise("nightly", ["prediction", "planning"], (DAY, DAY), Quiet(), "predict and plan")

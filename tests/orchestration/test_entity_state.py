@@ -21,7 +21,8 @@ from orchestration.entity_state import (
     with_state,
 )
 from orchestration.lake import Lake
-from orchestration.learning import INPUTS, predict_day, training_rows
+from orchestration.learning import INPUTS, training_rows
+from orchestration.predicting import predict_days
 from tests.orchestration.test_model_doors import frames
 
 SHOWN = [*dict.fromkeys(name for names in FEATURES.values() for name in names)]
@@ -110,15 +111,15 @@ def test_a_past_score_is_derived_again_to_the_bit_when_more_is_known(lake, tmp_p
     version = registry.save(model, source="made", as_of=cut.isoformat(), lake_snapshot=1, metrics={})
     registry.promote("failed", "made", version)
     snapshot_days(lake, "made", days[0], past)
-    told = predict_day(lake, tmp_path, "made", past, past)
+    told = predict_days(lake, tmp_path, "made", past, past)
     build(lake)  # weeks later: all outcomes are in
     snapshot_days(lake, "made", days[10], days[-1])
-    again = predict_day(lake, tmp_path, "made", past, past)
+    again = predict_days(lake, tmp_path, "made", past, past)
     assert len(told) > 5
     pd.testing.assert_frame_equal(
         told.drop(columns="lake_snapshot"), again.drop(columns="lake_snapshot"), check_exact=True
     )
-    later = predict_day(lake, tmp_path, "made", past + timedelta(days=3), past + timedelta(days=3))
+    later = predict_days(lake, tmp_path, "made", past + timedelta(days=3), past + timedelta(days=3))
     used = set(model.boosters["p"].feature_name())
     assert len(later) and len(used) == len(INPUTS["failed"])
 

@@ -13,6 +13,7 @@ from orchestration.learning import NUMBERS
 from orchestration.loop.backfill import STAGES, backfill, differences, digest, remember, remembered
 from orchestration.loop.evidence import evidence
 from orchestration.loop.scorecards import fleet_scorecards, promise_integrity
+from orchestration.predicting import predict_days
 from tests.orchestration.loop.conftest import land
 
 DAY = date(2026, 3, 6)
@@ -54,6 +55,26 @@ def test_a_past_date_is_the_same_after_a_month_of_late_and_corrected_rows(town, 
     assert again == first
     # and the comparison can fail
     assert differences({DAY.isoformat(): {"plans": "another"}}, first) == [f"{DAY}: plans"]
+
+
+@pytest.mark.slow
+def test_a_champion_that_knew_the_outcomes_does_not_predict_them(town, first):
+    registry = Registry(town.home / "models")
+    (then,) = (
+        one.version for one in registry.entries() if one.task == "failed" and one.version.startswith("2026-03-05")
+    )
+    known = registry.load("failed", "town", then)
+    now = registry.save(known, source="town", as_of="2026-03-20T12:00:00+00:00", lake_snapshot=2, metrics={})
+    registry.promote("failed", "town", now)
+    told = predict_days(town, town.home, "town", DAY, DAY)
+    assert set(told["model_version"]) == {then}
+    assert set(predict_days(town, town.home, "town", DAY + timedelta(days=21), DAY + timedelta(days=21))["task"]) <= {
+        "failed"
+    }
+    backfilled = backfill(town, "town", DAY, DAY, stages=("predictions",))
+    written = town.query("select factors from prediction.predictions where service_date = ?", [DAY])
+    assert len(written) and written["factors"].notna().all(), "reasons are there after a backfill too"
+    assert backfilled[DAY.isoformat()]["predictions"] == first[DAY.isoformat()]["predictions"]
 
 
 def test_digests_are_kept_once_and_tell_any_bit(tmp_path):
