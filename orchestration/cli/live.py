@@ -17,6 +17,8 @@ from orchestration.cli.approvals import with_day_rules
 from orchestration.cli.options import fivefold_command
 
 HAND_OVER_S = 0.5
+LAST_ANSWERS_S = 5
+"""How long answers under way may take once the service ends; a client that stops reading has no longer."""
 TOKEN = "FIVEFOLD_LIVE_TOKEN"  # noqa: S105  the name of a setting
 
 
@@ -106,9 +108,13 @@ def command(
         # before its first event a day has the scores of its plan, made the evening before
         now = lambda: midnight + timedelta(seconds=max(0, engine.state.clock_s))  # noqa: E731
         scores = ScoresOfDay(home, source, service_date.date(), now)
-        config = uvicorn.Config(create_app(engine, token, scores), host, port, log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
         ending = threading.Event()
+        # the server hears a signal first and passes it on only when it has ended
+        app = create_app(engine, token, scores, lambda: server.should_exit)
+        config = uvicorn.Config(
+            app, host, port, log_level="warning", lifespan="off", timeout_graceful_shutdown=LAST_ANSWERS_S
+        )
+        server = uvicorn.Server(config)
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: ending.set())
         day = engine.state.day

@@ -30,6 +30,10 @@ MOST_TEXT = 200
 ANSWER_S = 60.0
 STREAM_WAITING = 1_000
 """Decisions that may wait for one reader of the stream; a reader that is slower is let go and may come back."""
+STREAM_LOOK_S = 0.5
+"""How often a quiet stream looks whether its reader or the service is going."""
+STREAM_STILL_S = 5.0
+"""How often a quiet stream says that it is there."""
 TEXTS = ("event_id", "kind", "order_id", "vehicle_id", "fleet_id", "tender_id", "corrects")
 NUMBERS = ("at_s", "seen_s")
 
@@ -73,7 +77,12 @@ def event_from(row: Any) -> Event | str:
     return Event(**values, facts=facts)
 
 
-def create_app(engine: Engine, token: str, scores: Callable[[], list[NewestScore]] | None = None) -> FastAPI:
+def create_app(
+    engine: Engine,
+    token: str,
+    scores: Callable[[], list[NewestScore]] | None = None,
+    ending: Callable[[], bool] = lambda: False,
+) -> FastAPI:
     """The application of one engine. Everything but ``/health`` and the empty page asks for the bearer ``token``.
 
     ``scores``: the newest score of every open stop, those most at risk first; without it none is known.
@@ -154,7 +163,7 @@ def create_app(engine: Engine, token: str, scores: Callable[[], list[NewestScore
     @app.get("/v1/stream", dependencies=[Depends(known)])
     async def stream(request: Request) -> StreamingResponse:
         return StreamingResponse(
-            _decisions(engine, request), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            _decisions(engine, request, ending), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     return app
@@ -205,7 +214,11 @@ async def _take(engine: Engine, rows: list[Any]) -> list[dict[str, str]]:
     return results
 
 
-async def _decisions(engine: Engine, request: Request) -> AsyncIterator[str]:
+async def _decisions(engine: Engine, request: Request, ending: Callable[[], bool]) -> AsyncIterator[str]:
+    """Decisions as server-sent events until the reader goes, is too slow, or the service ends.
+
+    A server ends once its answers have: a stream that went on would keep the day from whoever stands by.
+    """
     loop = asyncio.get_running_loop()
     waiting: asyncio.Queue[Decision] = asyncio.Queue(STREAM_WAITING)
     gone = asyncio.Event()
@@ -222,12 +235,17 @@ async def _decisions(engine: Engine, request: Request) -> AsyncIterator[str]:
     engine.listeners.append(listener)
     try:
         yield ": open\n\n"
-        while not gone.is_set() and not await request.is_disconnected():
+        quiet_s = 0.0
+        while not gone.is_set() and not ending() and not await request.is_disconnected():
             try:
-                decision = await asyncio.wait_for(waiting.get(), 5.0)
+                decision = await asyncio.wait_for(waiting.get(), STREAM_LOOK_S)
             except TimeoutError:
-                yield ": still here\n\n"
+                quiet_s += STREAM_LOOK_S
+                if quiet_s >= STREAM_STILL_S:
+                    quiet_s = 0.0
+                    yield ": still here\n\n"
                 continue
+            quiet_s = 0.0
             yield f"event: decision\ndata: {json.dumps(brief(decision))}\n\n"
     finally:
         engine.listeners.remove(listener)

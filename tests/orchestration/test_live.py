@@ -401,8 +401,13 @@ def test_a_second_instance_waits_and_takes_over(tmp_path):
     address = address_of(first)
     second = begin(tmp_path, "--standby", "60")
     assert send(address, a_day()[:3])
+    # a dispatcher's page is open: its stream goes on for as long as the service does, and no longer
+    stream = urllib.request.urlopen(urllib.request.Request(f"http://{address}/v1/stream", headers=WITH), timeout=20)
+    assert stream.readline() == b": open\n"
     first.send_signal(signal.SIGTERM)
     assert first.wait(20) == 0
+    assert "Traceback" not in first.stderr.read()
+    stream.close()
     address = address_of(second)
     assert {one["result"] for one in send(address, a_day()[:3])} == {"known"}
     second.send_signal(signal.SIGTERM)
