@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ MOST = 10
 def show_risks(scores: Sequence[Any]) -> None:
     """Print the stops at risk: chances, when and why they were scored, what moved them most."""
     for one in scores:
-        why = "; ".join(f"{name} {share:+.2f}" for name, share in one.factors)
+        why = "; ".join(f"{re.sub('_+', ' ', name)} {share:+.2f}" for name, share in one.factors)
         when = f"{one.moment} {one.as_of:%H:%M}"
         click.echo(f"{one.order_id:>20}  {one.p_exception:.2f}  late {one.p_late:.2f}  {when:>16}  {why}")
 
@@ -37,7 +38,7 @@ def command(source: str, service_date: datetime, moment: datetime | None, home: 
         zone = depot_timezone(lake, source)
         now = moment_in(zone, moment)
         done = score_day(lake, source, service_date.date(), now, home)
-        worst = newest_scores(lake, source, service_date.date(), now, MOST)
+        worst = [one.at(zone) for one in newest_scores(lake, source, service_date.date(), now, MOST)]
     result = {"at": now, **done.summary(), "riskiest": [one.summary() for one in worst]}
 
     def show() -> None:

@@ -34,7 +34,7 @@ def command(source: str, service_date: datetime, moment: datetime | None, home: 
         day = service_date.date()
         score_day(lake, source, day, now, home)  # up to now, so that each tick has the scores that were due by then
         seen = watch_day(lake, office.store, people, source, day, now)
-        risks = newest_scores(lake, source, day, now, MOST)
+        risks = [one.at(zone) for one in newest_scores(lake, source, day, now, MOST)]
         tracking.put(seen.tracked, now)
     counts = {"at": now, **seen.summary()}
     result = {**counts, "at_risk": [one.summary() for one in risks]}

@@ -127,7 +127,15 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
                     )
                 ],
             )
-            page.locator("#queue > li").first.wait_for()
+            # what one cause calls for stands by who takes it, an order a chip; the next order by its key
+            chosen = page.locator("#queue .chip.mine")
+            chosen.wait_for()
+            first = chosen.inner_text()
+            assert page.locator("#queue .item .head", has_text="orders").count() >= 1
+            page.keyboard.press("Escape")  # out of the field
+            page.keyboard.press("]")
+            chosen.filter(has_not_text=first).wait_for()
+            assert page.locator("#queue .item.mine ul li", has_text="or ").count() >= 1
             page.screenshot(path=tmp_path / "page.png")
             assert problems == []
             browser.close()

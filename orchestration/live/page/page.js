@@ -12,7 +12,8 @@ function tell(text) { by("told").textContent = text; clearTimeout(tell.timer); t
 function decision(one) {
   const others = one.alternatives.map(a => a.what + " " + money(a.price_minor)).join(", ");
   const orders = one.orders || one.order_ids;
-  by("decisions").prepend(row([[one.kind, one.kind === "refuse" ? "bad" : ""], [orders.join(", ")], [one.vehicle_id || one.fleet_id], [money(one.price_minor), "n"], [one.reason + (others ? "; instead of " + others : "")]]));
+  const tr = row([[one.kind, one.kind === "refuse" ? "bad" : ""], [orders.slice(0, 2).join(", ") + (orders.length > 2 ? " and " + (orders.length - 2) + " more" : "")], [one.vehicle_id || one.fleet_id, "id"], [money(one.price_minor), "n"], [one.reason + (others ? "; instead of " + others : "")]]);
+  tr.children[1].title = orders.join(", "); by("decisions").prepend(tr);
   while (by("decisions").children.length > 300) by("decisions").lastChild.remove();
   if (mine.has(one.decision_id.split("/")[0])) tell(one.kind + " " + orders.join(", ") + ": " + one.reason);
 }
@@ -31,7 +32,7 @@ async function refresh() {
 }
 function vehicles() {
   by("vehicles").replaceChildren(...day.vehicles.map(v => {
-    const tr = row([[v.vehicle_id], [v.fleet_id], [v.status, v.status === "broken" ? "bad" : ""], [v.done, "n"], [v.left, "n"], [v.late, v.late ? "n bad" : "n"], [v.next], [clock(v.ends_s), "n"]]);
+    const tr = row([[v.vehicle_id, "id"], [v.fleet_id, "id"], [v.status, v.status === "broken" ? "bad" : ""], [v.done, "n"], [v.left, "n"], [v.late, v.late ? "n bad" : "n"], [v.next, "id"], [clock(v.ends_s), "n"]]);
     if (v.vehicle_id === map.marked.vehicle) tr.classList.add("mine");
     tr.addEventListener("click", () => { mark({vehicle: map.marked.vehicle === v.vehicle_id ? "" : v.vehicle_id}); vehicles() });
     return tr;
@@ -80,18 +81,34 @@ function card(one) {
   head.append(make("span", one.items.length > 1 ? one.items.length + " orders: " + [...new Set(one.items.map(i => i.kind))].join(", ") : first.kind + " " + first.order_id), make("span", money(one.price_minor), "n")); li.append(head);
   li.append(make("div", "by " + clock(one.until_s) + (one.items.length > 1 ? " · because of " + one.proposal : ""), "dim"));
   const more = make("div", undefined, "more");
-  one.items.forEach((own, n) => {
-    const div = make("div", undefined, "item" + (n === item && one.proposal === chosen ? " mine" : ""));
-    div.append(make("div", own.kind + " " + own.order_id + (own.vehicle_id ? " to " + own.vehicle_id : own.fleet_id ? " to " + own.fleet_id : "") + ", " + money(own.price_minor) + ": " + own.reason));
-    if (one.items.length < 2 || n === item) { const ul = make("ul"); for (const a of own.alternatives.slice(0, 6)) ul.append(make("li", "or " + a.what + " " + money(a.price_minor) + " (" + (a.price_minor >= own.price_minor ? "+" : "") + money(a.price_minor - own.price_minor) + ")")); div.append(ul) }
-    div.addEventListener("click", event => { event.stopPropagation(); item = n; choose(one.proposal, true) });
-    more.append(div);
-  });
+  more.append(...parts(one));
   const does = make("div", undefined, "does");
   for (const [text, what] of [["Approve (a)", () => approve()], ["Reject (r)", () => reject()], ["Override (o)", () => override(own().order_id)]]) { const b = make("button", text); b.type = "button"; b.addEventListener("click", event => { event.stopPropagation(); if (one.proposal !== chosen) choose(one.proposal, true); what() }); does.append(b) }
   more.append(does); li.append(more);
   li.addEventListener("click", () => choose(one.proposal, true));
   return li;
+}
+// what one cause calls for, by who would take it: a chip an order, in full the order that is chosen
+function parts(one) {
+  const groups = new Map();
+  one.items.forEach((own, n) => { const to = own.vehicle_id || own.fleet_id, name = own.kind + (to ? " to " + to : ""); if (!groups.has(name)) groups.set(name, []); groups.get(name).push([own, n]) });
+  return [...groups].map(([name, items]) => {
+    const div = make("div", undefined, "item"), alone = one.items.length < 2, chips = make("div", undefined, "chips"), chosenOne = alone ? items[0] : one.proposal === chosen && items.find(([, n]) => n === item);
+    if (!alone) {
+      const head = make("div", undefined, "head"); head.append(make("span", name + ": " + items.length + (items.length > 1 ? " orders" : " order")), make("span", money(items.reduce((sum, [own]) => sum + own.price_minor, 0)), "n")); div.append(head, chips);
+      for (const [own, n] of items) {
+        const chip = make("span", own.order_id, "chip" + (n === item && one.proposal === chosen ? " mine" : "")); chip.title = money(own.price_minor) + ": " + own.reason;
+        chip.addEventListener("click", event => { event.stopPropagation(); item = n; choose(one.proposal, true) }); chips.append(chip);
+      }
+    }
+    if (chosenOne) {
+      const [own] = chosenOne, ul = make("ul");
+      div.append(make("div", (alone ? name.replace(own.kind, own.kind + " " + own.order_id) : own.order_id) + ", " + money(own.price_minor) + ": " + own.reason));
+      for (const a of own.alternatives.slice(0, 6)) ul.append(make("li", "or " + a.what + " " + money(a.price_minor) + " (" + (a.price_minor >= own.price_minor ? "+" : "") + money(a.price_minor - own.price_minor) + ")"));
+      div.append(ul); if (!alone) div.classList.add("mine");
+    }
+    return div;
+  });
 }
 const current = () => proposals.find(one => one.proposal === chosen);
 const own = () => { const one = current(); return one && (one.items[item] || one.items[0]) };
@@ -148,13 +165,15 @@ function show(name, quiet) {
 }
 // --- how stops were scored last: chances, when and why, what moved them
 const share = p => p === null ? "" : Math.round(100 * p) + " %", when = t => t ? t.slice(11, 16) : ""; // in the day's zone, as it was sent
-const why = one => one.factors.map(([name, by]) => name + " " + (by > 0 ? "+" : "") + by.toFixed(2)).join("; ");
+const words = name => name.replace(/_+/g, " ");
+const why = one => one.factors.map(([name, by]) => words(name) + " " + (by > 0 ? "+" : "") + by.toFixed(2)).join("; ");
 const span = one => one.eta_p10 ? when(one.eta_p10) + "–" + when(one.eta_p90) : "there";
 async function risks() {
   const answer = await ask("/v1/scores"); if (!answer.ok) return;
   const {scores} = await answer.json(); by("risk-none").hidden = scores.length > 0;
   by("risks").replaceChildren(...scores.map(one => {
-    const tr = row([[one.order_id], [one.route_id], [share(one.p_late), one.p_late >= 0.5 ? "n bad" : "n"], [share(one.p_failed), "n"], [span(one)], [one.moment + " " + when(one.as_of)], [why(one)]]);
+    const tr = row([[one.order_id, "id"], [map.holder.get(one.order_id) || "", "id"], [share(one.p_late), one.p_late >= 0.5 ? "n bad" : "n"], [share(one.p_failed), "n"], [span(one), "id"], [(one.factors.length ? words(one.factors[0][0]) + "; " : "") + one.moment + " " + when(one.as_of)]]);
+    tr.title = why(one);
     tr.addEventListener("click", () => show(one.order_id)); return tr;
   }));
 }
