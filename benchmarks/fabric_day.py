@@ -14,8 +14,10 @@ from benchmarks.fabric_world import GIG, LATE_MINOR_PER_MIN, World
 from models.parameters import ACCEPTANCE, ACCEPTANCE_LEVELS, ACCEPTANCE_PRIOR, Beliefs, share_parameters
 from operations.decide import Decision, decide
 from operations.dispatch.acceptance import PRICE_LEVEL, accept_p, price_band
+from operations.dispatch.standing import carried
 from operations.state import Approvals, Day, DayState, Event, Offer, Prices, fold, start
-from operations.state.events import ROUTE_SET
+from operations.state.events import APPROVED, ROUTE_SET, STANDING_ACCEPTED
+from operations.state.standing import OFFERED
 from solvers import PlanningProblem
 from solvers.contracts import Contract, Rule, Version
 from solvers.plan import Plan
@@ -23,6 +25,8 @@ from solvers.plan import Plan
 NO_SHOW_BACK_S, NO_SHOW_BACK_BP = 4_500, 7_500
 """Three of four drivers who do not come are replaced, in 75 minutes on average: what the company has seen."""
 REPAIR_S = 4_500
+LOOKS_S = 120
+"""After how long a dispatcher answers."""
 TAKEN = frozenset(
     {
         *("route_started", "arrived", "service_started", "departed", "delivered", "attempt_failed", "loaded"),
@@ -38,8 +42,10 @@ class Driver:
 
     def __init__(
         self, world: World, day: date, problem: PlanningProblem, plan: Plan, beliefs: Beliefs,
-        approvals: Approvals | None = None,
+        approvals: Approvals | None = None, before: DayState | None = None,
     ) -> None:  # fmt: skip
+        """``approvals``: what a person is asked, who says yes to all of it after a while, and for good where that is
+        offered; None: nobody is. ``before``: the last day, whose standing answers go on."""
         planned = {one.vehicle_id: len(one.visits) for one in plan.routes}
         vehicles = tuple(
             # couriers are asked order by order, and take no more than they were asked for
@@ -51,15 +57,17 @@ class Driver:
         # what the night left for another day stays there: the twin knows no other place for it
         orders = tuple(one for one in problem.orders if one.order_id in served)
         free = sum(one.fleet_id == GIG and one.vehicle_id not in planned for one in problem.vehicles)
+        standing, said = ((), ()) if before is None else carried(before)
         prices = Prices(late_minor_per_min=LATE_MINOR_PER_MIN)
         self.day = Day(
             day, replace(problem, orders=orders, vehicles=vehicles), plan, _offers(world, day, beliefs, free), prices,
-            approvals=approvals or Approvals(),
+            approvals=approvals or Approvals(), standing=standing, said=said,
         )  # fmt: skip
+        self.asked = approvals is not None
         self.state = start(self.day)
         self.midnight = datetime.combine(day, datetime.min.time(), world.zone)
         self.route_of = {one.vehicle_id: f"r-{day}-{one.vehicle_id}" for one in plan.routes}
-        self.number = self.decisions = self.refused = 0
+        self.number = self.decisions = self.refused = self.said = self.words = 0
         self.live: Any = None
 
     def drive(self, live: Any) -> Any:
@@ -67,6 +75,8 @@ class Driver:
         self.live = live
         for event in live:
             for own in self._events(event):
+                if self.asked:
+                    self._answer(own.seen_s)
                 self._take(own)
         return live.result()
 
@@ -127,6 +137,21 @@ class Driver:
             else:
                 self.refused += 1
         self.state = fold(before, *done)
+
+    def _answer(self, now_s: int) -> None:
+        """A dispatcher who looks at what is new after ``LOOKS_S`` and says yes to it."""
+        waiting = [one for one in self.state.proposals.values() if one.status == "open" and one.items]
+        due = sorted((one.proposed_s + LOOKS_S, one.proposal_id) for one in waiting)
+        for at_s, name in due:
+            if at_s <= now_s:
+                self._say(APPROVED, max(at_s, self.state.clock_s), proposal=name, standing="yes")
+        for name in sorted(n for n, one in self.state.standing.answers.items() if one.status == OFFERED):
+            self.words += 1
+            self._say(STANDING_ACCEPTED, self.state.clock_s, standing=name)
+
+    def _say(self, kind: str, at_s: int, **facts: str) -> None:
+        self.said += 1
+        self._take(Event(f"dispatcher-{self.said}", kind, at_s, at_s, facts={**facts, "by": "dispatcher"}))
 
     def _act(self, decision: Decision, state: DayState) -> bool:
         """Carry a decision out in the world; whether the world could."""

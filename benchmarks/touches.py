@@ -27,7 +27,7 @@ from benchmarks.fabric_day import Driver
 from benchmarks.fabric_world import FIRST_DAY, GIG, World, account, rough_city
 from domain.errors import InputError
 from models.parameters import Beliefs
-from operations.state import Approvals
+from operations.state import Approvals, DayState
 from orchestration.cli.options import fivefold_command
 from solvers.plan import Plan
 from solvers.planner import assemble
@@ -39,17 +39,22 @@ AUTHORITY_MINOR = 5_000
 MATERIAL_BP = 100
 """What is material to a day: one percent of its plan."""
 PER_HOUR = 4
+ALIKE = 3
+"""Answers alike after which a standing answer is offered."""
 RULES = {
     "every": Approvals(KINDS),
     "authority": Approvals(above_minor=AUTHORITY_MINOR),
     "material": Approvals(above_bp=MATERIAL_BP),
+    "standing": Approvals(above_bp=MATERIAL_BP, standing_after=ALIKE),
     "attention": Approvals(KINDS, most_per_hour=PER_HOUR),
 }
-"""Who is asked: for each event; from a price on; from a share of the plan's cost on; until an hour is full."""
+"""Who is asked: for each event; from a price on; from a share of the plan's cost on; the same with standing
+answers; until an hour is full."""
 ASKED = {
     "every": "each cause that calls for something",
     "authority": f"causes that call for {AUTHORITY_MINOR} minor units or more",
     "material": f"causes that call for {MATERIAL_BP} of 10,000 of the plan's cost or more",
+    "standing": f"the same, and standing answers are offered after {ALIKE} answers alike",
     "attention": f"each cause, {PER_HOUR} an hour at most",
 }
 TARGET = 0.3
@@ -93,19 +98,28 @@ def _couriers(problem: PlanningProblem) -> dict[str, list[str]]:
     return found
 
 
-def day_of(world: World, number: int, rules: Sequence[str] = tuple(RULES)) -> dict[str, Any]:
-    """One day under each rule: touches, orders in them, cost, and what went wrong."""
+def day_of(
+    world: World, number: int, rules: Sequence[str] = tuple(RULES), before: dict[str, DayState] | None = None
+) -> dict[str, Any]:
+    """One day under each rule: touches, orders in them, cost, and what went wrong.
+
+    ``before``: the last day by each rule, whose standing answers go on; is brought up to this one.
+    """
     day = FIRST_DAY + timedelta(days=number)
     problem = world.problem(day)
     frame, made = played_plan(world, day, problem)
-    known, begun = world.city.orders_for(day), time.process_time()
-    row: dict[str, Any] = {"orders": len(problem.orders), "cost_minor": {}, "touches": {}, "items": {}}
+    known, begun, last = world.city.orders_for(day), time.process_time(), {} if before is None else before
+    row: dict[str, Any] = {"orders": len(problem.orders), "cost_minor": {}, "touches": {}, "items": {}, "alone": {}}
     for name in rules:
-        driver = Driver(world, day, problem, made, Beliefs(), RULES[name])
+        driver = Driver(world, day, problem, made, Beliefs(), RULES[name], last.get(name))
         came = account(driver.drive(world.city.live_day(day, frame)), known)
-        asked = [one for one in driver.state.proposals.values() if one.items]
-        row["touches"][name] = len(asked)
+        state = last[name] = driver.state
+        asked = [one for one in state.proposals.values() if one.items]
+        # a touch is a matter that waits for a person (who may say yes for good with it), or a word about a standing
+        # answer by itself, to renew it
+        row["touches"][name] = len(asked) + driver.words
         row["items"][name] = sum(len(one.items) for one in asked)
+        row["alone"][name] = len({one.cause_id for one in state.standing.uses} - {one.proposal_id for one in asked})
         row["cost_minor"][name] = came.cost_minor
     return row | {"processor_s": time.process_time() - begun}
 
@@ -160,7 +174,8 @@ def command(home: Path, orders: str, days: str, seeds: str, rules: str) -> Any:
         own = []
         for seed in numbers(seeds):
             world = World.of(rough_city(seed, size))
-            own += [day_of(world, number, asked) for number in range(count)]
+            before: dict[str, DayState] = {}
+            own += [day_of(world, number, asked, before) for number in range(count)]
         rows.append(_row(size, own, asked))
         played += own
         click.echo(f"{size:>6} orders a day: {rows[-1]}", err=True)
@@ -198,6 +213,7 @@ def _row(size: int, own: list[dict[str, Any]], asked: Sequence[str]) -> dict[str
         "orders": orders,
         "touches": {name: sum(one["touches"][name] for one in own) for name in asked},
         "touches_a_day": {name: round(sum(one["touches"][name] for one in own) / count, 2) for name in asked},
+        "answered_alone": {name: sum(one["alone"][name] for one in own) for name in asked},
         "touch_minutes_a_day": {name: round(sum(_minutes(one, name) for one in own) / count, 1) for name in asked},
         "days_without_a_touch": {name: sum(not one["touches"][name] for one in own) for name in asked},
         "cost_minor_an_order": {

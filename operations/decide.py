@@ -11,6 +11,7 @@ from domain.codes import EventType
 from operations.dispatch.decisions import Alternative, Decision
 from operations.dispatch.desk import Desk
 from operations.dispatch.draft import OURS
+from operations.dispatch.standing import cover
 from operations.state.events import PEOPLE, Event, why_refused
 from operations.state.fold import DayState, fold
 
@@ -43,15 +44,19 @@ def decide(state: DayState, event: Event) -> tuple[Decision, ...]:
     """What to do about ``event``, which ``state`` holds already. Nothing for an event that was refused."""
     if why_refused(event):
         return ()
-    limit = state.day.asks_from_minor
-    if limit is None:
+    limit, rule = state.day.asks_from_minor, state.day.approvals
+    if limit is None and rule.standing_after is None:
         return _made(Desk(state, event))
     # what one event calls for is one matter, and its price that of all of it: known when all of it was decided;
-    # what belongs to a matter that waits already waits with it
+    # what a standing answer covers is not weighed, and what belongs to a matter that waits already waits with it
     alone = Desk(state, event, asks=False)
     made = _made(alone)
-    dear = alone.weighed_minor >= limit
-    return _made(Desk(state, event, dear=dear)) if dear or alone.joins or state.day.approvals.kinds else made
+    dear = limit is not None and alone.weighed_minor >= limit
+    covered = cover(state, event, alone.matters, dear=dear)
+    dear = covered.over or (limit is not None and alone.weighed_minor - covered.price_minor >= limit)
+    if not (dear or alone.joins or rule.kinds or covered.by):
+        return made
+    return _made(Desk(state, event, dear=dear, covered=covered))
 
 
 def _made(maker: Desk) -> tuple[Decision, ...]:
@@ -71,4 +76,5 @@ def _made(maker: Desk) -> tuple[Decision, ...]:
         maker.resequence()
     if lost or (not (event.kind in MOVES and event.vehicle_id) and event.kind != EventType.POSITION):
         maker.place()
+    maker.renew()
     return tuple(maker.decisions)

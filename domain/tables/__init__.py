@@ -24,6 +24,7 @@ from domain.tables.learned import (
 )
 from domain.tables.operations import (
     COST_LEDGER,
+    DISPATCH_ANSWERS,
     DISPATCH_DECISIONS,
     INTERVENTIONS,
     KPIS,
@@ -67,6 +68,7 @@ __all__ = [
     "DELIVERY_EVENTS",
     "DEPOTS",
     "DERIVED_TABLES",
+    "DISPATCH_ANSWERS",
     "DISPATCH_DECISIONS",
     "DRIVERS",
     "ENTITY_OUTCOMES",
@@ -115,6 +117,7 @@ DERIVED_TABLES = (
     PLAN_STOPS,
     UNSERVED_ORDERS,
     INTERVENTIONS,
+    DISPATCH_ANSWERS,
     DISPATCH_DECISIONS,
     NOTIFICATIONS,
     COST_LEDGER,

@@ -4,6 +4,7 @@ from domain import codes
 from domain.tables.columns import (
     BASIS,
     BOOLEAN,
+    DATE,
     INTEGER,
     JSON,
     NUMBER,
@@ -97,7 +98,8 @@ DISPATCH_DECISIONS = Table(
         Column(
             "kind",
             TEXT,
-            "assign, tender, leave, resequence, hold, drop, expire, withdraw, lost, propose, reject, refuse",
+            "assign, tender, leave, resequence, hold, drop, expire, withdraw, lost, propose, reject, refuse, said, "
+            "standing",
             True,
         ),
         Column("order_id", TEXT, "Order; the first where it is about several"),
@@ -114,6 +116,39 @@ DISPATCH_DECISIONS = Table(
         *BASIS,
     ),
     ("decision_id",),
+    ("service_date",),
+)
+
+DISPATCH_ANSWERS = Table(
+    "operation",
+    "dispatch_answers",
+    "What dispatchers said about sorts of matters: yes or no to one, and what they let be done without asking again",
+    "one answer",
+    (
+        identifier("answer_id", "Event that says it"),
+        identifier("source", "Mapping"),
+        SERVICE_DATE,
+        Column(
+            "said",
+            TEXT,
+            "Of a matter: yes, no; of a standing answer: accepted, declined, withdrawn",
+            True,
+            allowed=("yes", "no", "accepted", "declined", "withdrawn"),
+        ),
+        Column("standing_id", TEXT, "Standing answer it is about"),
+        Column("cause", TEXT, "Kind of event that was the cause", True),
+        Column("fleet_id", TEXT, "Fleet the cause came from"),
+        Column("kind", TEXT, "Kind of decision", True, allowed=("assign", "tender", "leave")),
+        Column("price_minor", INTEGER, "What the matter came to; the limit of a standing answer", True),
+        Column("currency", TEXT, "ISO 4217", True),
+        Column("a_day", INTEGER, "Causes of a day that a standing answer covers"),
+        Column("valid_until", DATE, "Last service date of a standing answer"),
+        Column("said_by", TEXT, "Who", True),
+        Column("why", TEXT, "Reason in words"),
+        moment("said_at", "When", True),
+        *BASIS,
+    ),
+    ("answer_id",),
     ("service_date",),
 )
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from domain.codes import EventType
 from operations.state.entities import BROKEN, DELAYED, ENDED
+from operations.state.events import TICK, Event
 from operations.state.fold import DayState
 from operations.state.proposals import OPEN as PROPOSAL_OPEN
 from solvers.problem import Order
@@ -14,13 +18,38 @@ DEARER_BP = 11_000
 """What was approved is still done when it has become a tenth dearer; beyond that it is proposed again."""
 
 
-def cause_of(state: DayState, event_id: str, order_id: str) -> str:
-    """The event because of which an order needs a decision: what stopped the vehicle that has it, else ``event_id``."""
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The event because of which something is to be decided: its name, its kind, and whose it is, where it is known."""
+
+    event_id: str
+    kind: str
+    fleet_id: str
+
+
+def cause_of(state: DayState, event: Event, order_id: str) -> Cause:
+    """Because of what an order needs a decision: what stopped the vehicle that has it, else ``event``."""
     for vehicle_id in sorted(state.vehicles):
         vehicle = state.vehicles[vehicle_id]
         if vehicle.status in (BROKEN, DELAYED, ENDED) and vehicle.stopped_by and order_id in vehicle.remaining:
-            return vehicle.stopped_by
-    return event_id
+            log = state.logs.get(("vehicle", vehicle_id)) or ()
+            kind = next((one.kind for one in log if one.event_id == vehicle.stopped_by), "")
+            return Cause(vehicle.stopped_by, str(kind), _fleet(state, vehicle_id))
+    tender = state.tenders.get(event.tender_id)
+    if event.order_id == order_id or tender is not None:
+        fleet = (tender.fleet_id if tender else "") or _fleet(state, event.vehicle_id) or event.fleet_id
+        return Cause(event.event_id, str(event.kind), fleet)
+    # the event is about something else: the order has waited for an answer, or only time has passed
+    asked = [state.tenders[name] for name in state.tenders_of.get(order_id, ())]
+    if asked:
+        newest = max(asked, key=lambda one: (one.sent_s, one.tender_id))
+        return Cause(event.event_id, str(EventType.TENDER_EXPIRED), newest.fleet_id)
+    return Cause(event.event_id, TICK, "")
+
+
+def _fleet(state: DayState, vehicle_id: str) -> str:
+    known = state.day.vehicles.get(vehicle_id)
+    return known.fleet_id if known else ""
 
 
 def joins(state: DayState, cause: str) -> bool:

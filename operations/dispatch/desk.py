@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from operations.dispatch.approval import still_agreed, waiting_orders
 from operations.dispatch.decisions import Alternative, clock
-from operations.dispatch.maker import Maker
+from operations.dispatch.habits import Habits
 from operations.dispatch.repair import insertion_into, insertions, why_not
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
 from operations.state.entities import ABOARD, BROKEN, OPEN
-from operations.state.events import APPROVED, CLOSED, OVERRIDE, REJECTED
+from operations.state.events import ABOUT_STANDING, APPROVED, CLOSED, OVERRIDE, REJECTED
 from operations.state.proposals import Item, ProposalState
 from solvers.problem import DELIVERY, Order
 
 
-class Desk(Maker):
+class Desk(Habits):
     """Decisions that people take, or leave to the proposal."""
 
     def unanswered(self) -> None:
@@ -37,6 +37,9 @@ class Desk(Maker):
         if event.kind == OVERRIDE:
             self._override()
             return
+        if event.kind in ABOUT_STANDING:
+            self.about_standing()
+            return
         proposal = self.state.proposals.get(str(event.facts.get("proposal")), ProposalState(""))
         if not proposal.items:
             self._add("refuse", (), f"there is no proposal {event.facts.get('proposal')}")
@@ -49,9 +52,11 @@ class Desk(Maker):
         elif event.kind == APPROVED:
             by, why = proposal.by or "a person", proposal.reason
             self._carry_out(proposal, f"approved by {by}" + (f": {why}" if why else ""))
+            self.said(proposal, True)
         else:
             names = tuple(item.order_id for item in proposal.open_items)
             self._add("reject", names, f"rejected by {proposal.by or 'a person'}: {proposal.reason}")
+            self.said(proposal, False)
 
     def _carry_out(self, proposal: ProposalState, granted: str) -> None:
         # a route of its own is dear for its first order: what was agreed to is the sum of its orders
@@ -108,6 +113,12 @@ class Desk(Maker):
         self.granted = ""
         if refused:
             self._add("refuse", (order.order_id,), refused, vehicle=event.vehicle_id, fleet=event.fleet_id)
+            return
+        self.overridden(order.order_id)
+        proposal = self.state.proposals.get(str(event.facts.get("proposal")), ProposalState(""))
+        self.said(
+            proposal, False, tuple(sorted({one.kind for one in proposal.items if one.order_id == order.order_id}))
+        )
 
     def _carry_out_override(self, order: Order) -> str:
         """Do what was said; why it cannot be done, or nothing."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from operations.dispatch.decisions import Alternative, Decision
-from operations.state.events import ROUTE_SET, Event
+from operations.dispatch.standing import NOTHING, Cover, Key, Matter, in_words
+from operations.state.events import ROUTE_SET, STANDING_USED, Event, Fact
 from operations.state.fold import DayState, fold
+from operations.state.standing import StandingAnswer
 
 OURS = "=>"
 """What the names of events that are decisions begin with; no event from outside may."""
@@ -15,16 +17,26 @@ OURS = "=>"
 class Draft:
     """What is decided about one event, written down one decision after another."""
 
-    def __init__(self, state: DayState, event: Event, *, asks: bool = True, dear: bool = False) -> None:
-        """``asks``: what needs a person waits for one; ``dear``: all that this event calls for does."""
-        self.state, self.event, self.asks, self.dear = state, event, asks, dear
-        self.weighed_minor = 0
-        """What all that a person could be asked about is expected to cost."""
+    def __init__(
+        self, state: DayState, event: Event, *, asks: bool = True, dear: bool = False, covered: Cover = NOTHING
+    ) -> None:
+        """``asks``: what needs a person waits for one; ``dear``: all that this event calls for does; but for what
+        standing answers have ``covered``."""
+        self.state, self.event, self.asks, self.dear, self.covered = state, event, asks, dear, covered
+        self.matters: dict[Key, Matter] = {}
+        """What a person could be asked about: by cause and kind, with what it is expected to cost."""
+        self.uses: list[tuple[StandingAnswer, dict[str, Fact], str]] = []
+        """Standing answers that cover what is done next: facts, and the order."""
         self.joins = False
         """Whether something of it belongs to a proposal that waits already."""
         self.decisions: list[Decision] = []
         self.granted = ""
         """What a person said when what is done now was approved; empty: nobody was asked."""
+
+    @property
+    def weighed_minor(self) -> int:
+        """What all that a person could be asked about is expected to cost."""
+        return sum(one.price_minor for one in self.matters.values())
 
     def _event(self, kind: str, **fields: object) -> Event:
         number = len(self.decisions)
@@ -44,8 +56,18 @@ class Draft:
         alternatives: tuple[Alternative, ...] = (),
     ) -> None:
         name = f"{self.event.event_id}/{len(self.decisions)}"
+        if self.uses:
+            events = (*events, *self._used())
+            reason = f"{in_words(self.uses[0][0])}; {reason}"
+            self.uses = []
         self.decisions.append(Decision(name, kind, orders, vehicle, fleet, price, reason, alternatives, events))
         self.state = fold(self.state, *events)
+
+    def _used(self) -> list[Event]:
+        return [
+            self._event(STANDING_USED, order_id=order, facts=facts, suffix=f"/standing-{n}")
+            for n, (_, facts, order) in enumerate(self.uses)
+        ]
 
     def _route_set(self, vehicle_id: str, sequence: tuple[str, ...]) -> Event:
         version = self.state.vehicles[vehicle_id].version + 1

@@ -20,6 +20,7 @@ from operations.dispatch.draft import Draft
 from operations.dispatch.later import Choice, hold_until_s, now_or_later
 from operations.dispatch.nobodys import nobodys
 from operations.dispatch.repair import Insertion, insertions
+from operations.dispatch.standing import Matter, limit_minor
 from operations.dispatch.takeover import FEWEST, Takeover, takeovers
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
 from operations.state.events import ORDER_HELD, ORDER_LEFT, PROPOSED, TICK, Fact
@@ -158,17 +159,22 @@ class Placing(Draft):
         """Whether a person is asked first; then it is proposed."""
         if self.granted:
             return False
-        cause = cause_of(self.state, self.event.event_id, order.order_id)
+        source = cause_of(self.state, self.event, order.order_id)
+        cause = source.event_id
         agreed = agreed_minor(self.state, order.order_id, cause)
         if agreed is not None and still_agreed(agreed, price):
             return False
-        self.weighed_minor += price
+        matter = self.matters.setdefault((cause, kind), Matter(source, kind))
+        matter.orders.append(order.order_id)
+        matter.price_minor += price
+        if self._stands(matter, order, price):
+            return False
         joined = joins(self.state, cause)
         self.joins |= joined
         until_s = waits_until(self.state, kind, self.dear or joined, order, joined=joined) if self.asks else None
         if until_s is None:
             return False
-        facts = {
+        facts: dict[str, Fact] = {
             # one cause is one matter: what it calls for later joins what waits; what was answered is not opened again
             "proposal": cause if joined or cause not in self.state.proposals else self.event.event_id,
             "what": kind,
@@ -177,12 +183,34 @@ class Placing(Draft):
             "reason": reason,
             "alternatives": json.dumps([(one.what, one.price_minor) for one in others]),
         }
+        if self.state.day.approvals.standing_after is not None:
+            facts |= {"cause": source.kind, "fleet": source.fleet_id}
         vehicle, fleet = who.get("vehicle", ""), who.get("fleet", "")
         proposed = self._event(PROPOSED, order_id=order.order_id, vehicle_id=vehicle, fleet_id=fleet, facts=facts)
         text = f"{kind}: {reason}; waits for a person until {clock_of(until_s)}"
         self._add(
             "propose", (order.order_id,), text, proposed, vehicle=vehicle, fleet=fleet, price=price, alternatives=others
         )
+        return True
+
+    def _stands(self, matter: Matter, order: Order, price: int) -> bool:
+        """Whether a standing answer says yes to one thing more of its cause."""
+        cause, sort = matter.cause.event_id, matter.sort
+        answer = self.covered.by.get((cause, matter.kind))
+        if answer is None:
+            return False
+        next_to_it = sum(int(facts["price_minor"]) for _, facts, _ in self.uses if facts["cause_id"] == cause)
+        if self.state.standing.spent_minor(cause, sort) + next_to_it + price > limit_minor(self.state, answer):
+            return False
+        facts: dict[str, Fact] = {
+            "standing": answer.standing_id,
+            "cause": sort.cause,
+            "fleet": sort.fleet_id,
+            "what": sort.kind,
+            "cause_id": cause,
+            "price_minor": price,
+        }
+        self.uses.append((answer, facts, order.order_id))
         return True
 
     def _why(self, reason: str) -> str:

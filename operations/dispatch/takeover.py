@@ -45,8 +45,15 @@ def takeovers(state: DayState, orders: Sequence[Order], otherwise: dict[str, int
     """New routes of idle vehicles for ``orders`` that cost less than ``otherwise``; the best saving first.
 
     Goods that are aboard a broken vehicle are planned from there, those at a depot from that depot; who stands
-    elsewhere drives there first.
+    elsewhere drives there first. What was found for a state is kept with it: an event may be looked at twice.
     """
+    key = ("takeovers", tuple((one.order_id, otherwise.get(one.order_id)) for one in orders[:MOST]))
+    if key not in state.memo:
+        state.memo[key] = _takeovers(state, orders, otherwise)
+    return list(state.memo[key])
+
+
+def _takeovers(state: DayState, orders: Sequence[Order], otherwise: dict[str, int]) -> list[Takeover]:
     groups: dict[str, list[Order]] = {}
     for order in orders[:MOST]:
         goods = aboard_broken(state, order)

@@ -9,6 +9,7 @@ from operations.state.entities import OrderState, TenderState, VehicleState
 from operations.state.events import Event, why_refused
 from operations.state.fold import DayState, digest, fold, start
 from operations.state.proposals import DeskState, Item, ProposalState
+from operations.state.standing import Said, Sort, StandingAnswer, StandingState
 
 __all__ = [
     "Approvals",
@@ -22,6 +23,10 @@ __all__ = [
     "OrderState",
     "Prices",
     "ProposalState",
+    "Said",
+    "Sort",
+    "StandingAnswer",
+    "StandingState",
     "TenderState",
     "VehicleState",
     "digest",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from domain.errors import InputError
+from operations.state.standing import Said, StandingAnswer
 from solvers.contracts import Contract, RouteWork, VisitWork, price_day, total_minor
 from solvers.plan import Plan
 from solvers.problem import Order, PlanningProblem, Vehicle
@@ -72,6 +73,12 @@ class Approvals:
         above_bp: the same as a share of what the plan costs (of 10,000): what is material to a day grows with the day.
             Of two limits the higher holds.
         answer_s: how long a proposal waits; never beyond the order's latest dispatch time.
+        standing_after: answers alike after which a standing answer is offered (``operations.state.standing``); None:
+            every matter is asked about anew.
+        standing_kinds: of decisions that a standing answer may cover. Leaving an order breaks a promise: not by itself.
+        standing_days: how long one holds; standing_a_day: causes of a day that it answers.
+        standing_band_bp: its limit, of 10,000 of the dearest of the answers alike.
+        standing_most_minor: the highest limit one may have; None: what people have said yes to.
         most_per_hour: proposals within an hour; beyond it what is proposed is done at once, for a person's attention is
             the scarcest capacity. None: no limit.
     """
@@ -81,15 +88,30 @@ class Approvals:
     answer_s: int = 600
     most_per_hour: int | None = None
     above_bp: int | None = None
+    standing_after: int | None = None
+    standing_kinds: tuple[str, ...] = ("assign", "tender")
+    standing_days: int = 28
+    standing_a_day: int = 4
+    standing_band_bp: int = 12_500
+    standing_most_minor: int | None = None
 
     def __post_init__(self) -> None:
         known = ("assign", "tender", "leave")
-        if unknown := sorted(set(self.kinds) - set(known)):
+        if unknown := sorted({*self.kinds, *self.standing_kinds} - set(known)):
             raise InputError(f"approvals: there is no decision {unknown[0]!r}; there are {', '.join(known)}")
         if self.answer_s <= 0 or (self.most_per_hour is not None and self.most_per_hour < 0):
             raise InputError("approvals: answer_s must be above 0 and most_per_hour not below 0")
         if min(self.above_minor or 0, self.above_bp or 0) < 0:
             raise InputError("approvals: above_minor and above_bp must not be below 0")
+        if self.standing_after is not None and self.standing_after < 2:
+            raise InputError("approvals: standing_after must be 2 at least: one answer is no habit")
+        if (
+            min(self.standing_days, self.standing_a_day, self.standing_band_bp) <= 0
+            or (self.standing_most_minor or 0) < 0
+        ):
+            raise InputError(
+                "approvals: standing_days and standing_a_day must be above 0, standing_most_minor not below 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -164,6 +186,10 @@ class Day:
     """Latitude and longitude in millionths of a degree, by row of the matrices: for maps, never for decisions."""
     coming: Coming | None = None
     """What may still come; None: nothing is known of it, and no order waits for it."""
+    standing: tuple[StandingAnswer, ...] = ()
+    """Standing answers in force."""
+    said: tuple[Said, ...] = ()
+    """What people said about matters of the days before, oldest first."""
 
     @property
     def coming_examples(self) -> tuple[Order, ...]:

@@ -15,8 +15,18 @@ APPROVED, REJECTED, OVERRIDE = "approved", "rejected", "override"
 """What people say: yes or no to a proposal, or what to do with an order instead, with a reason."""
 PROPOSED, CLOSED = "proposed", "proposal_closed"
 """Our own: something waits for a person; it waits no more."""
-PEOPLE = frozenset({APPROVED, REJECTED, OVERRIDE})
-INTERNAL = frozenset({ROUTE_SET, ORDER_LEFT, ORDER_HELD, PROPOSED, CLOSED})
+STANDING_ACCEPTED, STANDING_DECLINED, STANDING_WITHDRAWN = (
+    "standing_accepted",
+    "standing_declined",
+    "standing_withdrawn",
+)
+"""What people say about a standing answer: yes, no, no more."""
+SAID, STANDING, STANDING_USED = "said", "standing", "standing_used"
+"""Our own: what a person said about a sort of matter; what became of a standing answer; one has answered."""
+ABOUT_STANDING = frozenset({STANDING_ACCEPTED, STANDING_DECLINED, STANDING_WITHDRAWN})
+PEOPLE = frozenset({APPROVED, REJECTED, OVERRIDE}) | ABOUT_STANDING
+OF_STANDING = frozenset({SAID, STANDING, STANDING_USED})
+INTERNAL = frozenset({ROUTE_SET, ORDER_LEFT, ORDER_HELD, PROPOSED, CLOSED}) | OF_STANDING
 KINDS = frozenset(EventType) | {TICK} | PEOPLE | INTERNAL
 EARLIEST_S, LATEST_S = -86_400, 2 * 86_400
 AHEAD_S = 300
@@ -69,7 +79,8 @@ def why_refused(event: Event) -> str:
         return f"it happens {event.at_s - event.seen_s} s after it was reported: in the future"
     if event.kind in PEOPLE:
         return _why_no_answer(event)
-    if not (event.order_id or event.vehicle_id or event.tender_id) and event.kind not in (TICK, CLOSED):
+    nobodys = event.kind in (TICK, CLOSED) or event.kind in OF_STANDING
+    if not (event.order_id or event.vehicle_id or event.tender_id) and not nobodys:
         return "it names no order, vehicle or tender"
     if event.kind == EventType.POSITION and not event.vehicle_id:
         return "a position names its vehicle"
@@ -82,8 +93,11 @@ def _why_no_answer(event: Event) -> str:
         return "an override names the order it is about"
     if event.kind == OVERRIDE and not (event.vehicle_id or event.fleet_id or event.facts.get("leave")):
         return "an override names a vehicle, a fleet, or says leave"
-    if event.kind != OVERRIDE and not event.facts.get("proposal"):
+    if event.kind in ABOUT_STANDING:
+        if not event.facts.get("standing"):
+            return "it names no standing answer"
+    elif event.kind != OVERRIDE and not event.facts.get("proposal"):
         return "an answer names its proposal"
-    if event.kind != APPROVED and not str(event.facts.get("reason", "")).strip():
+    if event.kind not in (APPROVED, STANDING_ACCEPTED) and not str(event.facts.get("reason", "")).strip():
         return "it gives no reason"
     return ""

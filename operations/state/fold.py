@@ -19,13 +19,16 @@ from operations.state.entities import (
     vehicle_after,
     vehicle_state,
 )
-from operations.state.events import CLOSED, EARLIEST_S, PEOPLE, PROPOSED, Event, why_refused
+from operations.state.events import CLOSED, EARLIEST_S, OF_STANDING, PEOPLE, PROPOSED, Event, why_refused
 from operations.state.persistent import Log, Table
 from operations.state.proposals import DeskState, ProposalState, desk_state, proposal_state
+from operations.state.standing import StandingState, begun, standing_after
 from operations.state.tracks import Track
 
 Key = tuple[str, str]
 DESK = ("desk", "desk")
+STANDING_KEY = ("standing", "standing")
+ROOMS = ("order", "vehicle", "tender", "proposal", "desk", "standing")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class DayState:
             of is in the journal only, so that a day's memory grows with its hours and not with its messages.
         tenders_of: order -> its tenders' names.
         desk: what people had to do.
+        standing: what people have said about sorts of matters, and standing answers.
         names: the name of every event that was taken into a log.
         memo: what has been worked out from this very state, by whoever did; never part of what it is.
     """
@@ -50,6 +54,7 @@ class DayState:
     tenders_of: Table[str, tuple[str, ...]] = field(default_factory=Table)
     proposals: Table[str, ProposalState] = field(default_factory=Table)
     desk: DeskState = field(default_factory=DeskState)
+    standing: StandingState = field(default_factory=StandingState)
     logs: Table[Key, Log] = field(default_factory=Table)
     names: Table[str, bool] = field(default_factory=Table)
     tracks: Table[str, Track] = field(default_factory=Table)
@@ -75,7 +80,8 @@ def start(day: Day) -> DayState:
         for name, vehicle in day.vehicles.items()
     }
     orders = {name: OrderState(name, order) for name, order in day.orders.items()}
-    return DayState(day, clock_s=EARLIEST_S, orders=Table(orders), vehicles=Table(vehicles))
+    standing = begun(day.said, day.standing)
+    return DayState(day, clock_s=EARLIEST_S, orders=Table(orders), vehicles=Table(vehicles), standing=standing)
 
 
 def fold(state: DayState, *events: Event) -> DayState:
@@ -98,7 +104,7 @@ class _Change:
         self.logs: dict[Key, Log] = {}
         self.tracks: dict[str, Track] = {}
         self.names: dict[str, bool] = {}
-        self.entities: dict[Key, OrderState | VehicleState | DeskState] = {}
+        self.entities: dict[Key, OrderState | VehicleState | DeskState | StandingState] = {}
         self.again: dict[Key, None] = {}
 
     def take(self, event: Event) -> None:
@@ -154,6 +160,11 @@ class _Change:
             self.entities[key] = vehicle_after(self._vehicle(key), event)
         elif room == "desk":
             self.entities[key] = desk_state(self._desk(), event)
+        elif room == "standing":
+            known = self.entities.get(key)
+            self.entities[key] = standing_after(
+                known if isinstance(known, StandingState) else self.state.standing, event
+            )
         else:
             self.again[(room, name)] = None
 
@@ -181,7 +192,7 @@ class _Change:
     def done(self) -> DayState:
         """The state after the events."""
         state, day = self.state, self.state.day
-        rooms: dict[str, dict] = {room: {} for room in ("order", "vehicle", "tender", "proposal", "desk")}
+        rooms: dict[str, dict] = {room: {} for room in ROOMS}
         for (room, name), entity in self.entities.items():
             rooms[room][name] = entity
         for room, name in self.again:
@@ -195,6 +206,11 @@ class _Change:
                 rooms[room][name] = tender_state(name, own)
             elif room == "proposal":
                 rooms[room][name] = proposal_state(name, own)
+            elif room == "standing":
+                standing = begun(day.said, day.standing)
+                for event in own:
+                    standing = standing_after(standing, event)
+                rooms[room][name] = standing
             else:
                 desk = DeskState()
                 for event in own:
@@ -209,6 +225,7 @@ class _Change:
             tenders_of=_tenders_of(state, rooms["tender"]),
             proposals=state.proposals.changed(rooms["proposal"]),
             desk=rooms["desk"].get(DESK[1], state.desk),
+            standing=rooms["standing"].get(STANDING_KEY[1], state.standing),
             logs=state.logs.changed(self.logs),
             names=state.names.changed(self.names),
             tracks=state.tracks.changed(self.tracks),
@@ -233,6 +250,8 @@ def _tenders_of(state: DayState, changed: Mapping[str, TenderState]) -> Table[st
 
 def keys_of(event: Event) -> list[Key]:
     """Whom an event is about."""
+    if event.kind in OF_STANDING:
+        return [STANDING_KEY]
     if event.kind in PEOPLE or event.kind in (PROPOSED, CLOSED):
         # what is only proposed, or said by a person, is not yet known of an order or a vehicle
         proposal = event.facts.get("proposal", "")
@@ -249,4 +268,6 @@ def digest(state: DayState) -> str:
         table: Mapping[str, object] = getattr(state, name)
         parts += [repr(table[key]) for key in sorted(table)]
     parts.append(repr(state.desk))
+    known = state.standing
+    parts.append(repr((known.said, [known.answers[name] for name in sorted(known.answers)], known.uses)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

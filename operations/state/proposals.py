@@ -35,7 +35,7 @@ class ProposalState:
 
     ``status``: ``open``, ``approved``, ``rejected`` or ``closed`` (done without an answer, or taken back), by the first
     answer; empty: nobody has proposed it. ``contradictions``: answers after the first. ``overridden``: orders that a
-    person decided otherwise.
+    person decided otherwise. ``cause``, ``fleet_id``: the kind of event it comes from, and whose, where it is known.
     """
 
     proposal_id: str
@@ -48,6 +48,8 @@ class ProposalState:
     reason: str = ""
     contradictions: int = 0
     overridden: tuple[str, ...] = ()
+    cause: str = ""
+    fleet_id: str = ""
 
     @property
     def open_items(self) -> tuple[Item, ...]:
@@ -78,6 +80,8 @@ def proposal_state(proposal_id: str, events: Sequence[Event]) -> ProposalState:
                 proposed_s=state.proposed_s if state.items else event.at_s,
                 until_s=min(until_s, state.until_s) if state.items else until_s,
                 status=OPEN,
+                cause=state.cause or str(event.facts.get("cause", "")),
+                fleet_id=state.fleet_id or str(event.facts.get("fleet", "")),
             )
         elif event.kind == OVERRIDE and event.order_id:
             state = replace(state, overridden=tuple(sorted({*state.overridden, event.order_id})))

@@ -36,6 +36,7 @@ COMMANDS = {
     "constraints": "The constraint types, their parameters and units",
     "live": "The day as a service: events in, decisions out, a page for dispatchers",
     "dispatch": "One micro-batch of a running day: what became known is decided",
+    "standing": "What dispatchers let be done without asking again: list it, allow it, end it",
     "replay": "Decide a day again and compare it bit for bit",
     "invoice": "What a contract says is owed; a carrier's invoice reconciled line by line",
     "simulate": "Play days of the digital twin into a folder of tables",

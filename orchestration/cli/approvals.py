@@ -38,6 +38,41 @@ OPTIONS = (
         help="Proposals an hour at most; others are just done.",
     ),
     click.option(
+        "--standing-after",
+        "rule_standing_after",
+        type=click.IntRange(2),
+        help="Answers alike to a sort of matters (cause, fleet, decision) after which a standing answer is offered. "
+        "Without it there are none.",
+    ),
+    click.option(
+        "--standing",
+        "rule_standing_kinds",
+        multiple=True,
+        type=click.Choice(["assign", "tender", "leave"]),
+        help="Decisions that one may cover; repeat for several.  [default: assign, tender]",
+    ),
+    click.option(
+        "--standing-most",
+        "rule_standing_most_minor",
+        type=click.IntRange(0),
+        help="The highest limit one may have, minor units a cause.",
+    ),
+    click.option(
+        "--standing-days", "rule_standing_days", type=click.IntRange(1), help="How long one holds.  [default: 28]"
+    ),
+    click.option(
+        "--standing-a-day",
+        "rule_standing_a_day",
+        type=click.IntRange(1),
+        help="Causes of a day that one answers.  [default: 4]",
+    ),
+    click.option(
+        "--standing-band-bp",
+        "rule_standing_band_bp",
+        type=click.IntRange(1),
+        help="Its limit, of 10,000 of the dearest of the answers alike.  [default: 12500]",
+    ),
+    click.option(
         "--waiting",
         "rule_waiting",
         type=click.Choice(["futures", "last_chance", "at_once"]),
@@ -48,7 +83,7 @@ OPTIONS = (
 
 
 def with_day_rules(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Options ``--approve...`` and ``--waiting``; the function gets ``given``: what was said, by its name."""
+    """Options ``--approve...``, ``--standing...``, ``--waiting``; the function gets what was ``given``, by its name."""
 
     @functools.wraps(function)
     def collected(**arguments: Any) -> Any:

@@ -30,6 +30,11 @@ def command(home: Path, source: str, service_date: datetime, given: dict[str, An
             click.echo("a live service serves this day")
         for key in ("events", "taken", "refused", "decisions"):
             click.echo(f"{key:>10}  {result[key]}")
+        for one in result["standing"].get("in_force", ()):
+            click.echo(
+                f"standing answer {one['sort']}: up to {one['limit_minor'] / 100:.2f} until {one['until']}, "
+                f"of {one['by']}; today {one['causes_today']} causes, {one['spent_minor_today'] / 100:.2f}"
+            )
         if (old := result["newest_outcome_age_min_p95"]) is not None:
             click.echo(f"95 of 100 decisions knew an outcome that was at most {old:g} minutes old (target 15)")
 

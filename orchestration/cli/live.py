@@ -78,6 +78,7 @@ def command(
     from orchestration.live.engine import Engine
     from orchestration.live.journal import Journal
     from orchestration.live.rules import day_rules, kept_or_refused
+    from orchestration.live.view import desk, standing
     from orchestration.stop_scores import ScoresOfDay
 
     try:
@@ -135,6 +136,7 @@ def command(
         events, decisions = journal.counts()
         failed = "" if engine.failed == "stopped" else engine.failed
         result = {"address": address, "events": events, "decisions": decisions, "failed": failed}
+        result |= {"desk": desk(engine.state), "standing": standing(engine.state)}
     return result, lambda: click.echo(f"{events} events, {decisions} decisions")
 
 

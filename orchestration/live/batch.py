@@ -7,7 +7,7 @@ batch leaves it alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from orchestration.live.engine import BATCH, REFUSED, TAKEN, Engine
 from orchestration.live.journal import Journal
 from orchestration.live.outbox import DecisionOutbox
 from orchestration.live.rules import day_rules, kept_or_refused
+from orchestration.live.view import standing
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Batch:
     served: bool = False
     newest_outcome_age_min_p95: float | None = None
     """Age of the newest outcome that the day's decisions knew, in minutes: 95 of 100 knew a newer one."""
+    standing: Mapping[str, Any] = field(default_factory=dict)
+    """Standing answers in force with what they have done today, and those that are offered."""
 
     def summary(self) -> dict[str, object]:
         return asdict(self)
@@ -73,4 +76,5 @@ def decide_batch(home: Path, source: str, service_date: date, given: Mapping[str
             relay(lake, store)
             count = {name: sum(one.result == name for one in results) for name in (TAKEN, REFUSED)}
             made, old = journal.counts()[1] - before, engine.ages.quantile_min(0.95)
-            return Batch(len(events), count[TAKEN], count[REFUSED], made, newest_outcome_age_min_p95=old)
+            told = standing(engine.state)
+            return Batch(len(events), count[TAKEN], count[REFUSED], made, False, old, told)

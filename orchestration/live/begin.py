@@ -14,6 +14,7 @@ from operations.state import Day, Event, Offer
 from orchestration.lake import Lake
 from orchestration.live.history import coming_of, orders_of_their_day
 from orchestration.live.rules import DayRules
+from orchestration.live.standing import standing_of
 from orchestration.planning.build import build_problem
 from orchestration.planning.inputs import DayInputs, day_inputs
 from solvers import Plan
@@ -66,6 +67,7 @@ def begin_day(lake: Lake, source: str, service_date: date, rules: DayRules | Non
     midnight = datetime.combine(service_date, time(), inputs.timezone)
     rows = pd.concat([inputs.depots.sort_values("depot_id")[["lat", "lon"]], inputs.orders[["lat", "lon"]]])
     places = tuple((round(lat * 1e6), round(lon * 1e6)) for lat, lon in rows.astype(float).to_numpy().tolist())
+    standing, said = standing_of(lake, source, service_date, midnight)
     past, days = orders_of_their_day(lake, source, service_date, midnight)
     day = Day(
         service_date,
@@ -74,6 +76,8 @@ def begin_day(lake: Lake, source: str, service_date: date, rules: DayRules | Non
         offers_of(inputs),
         places=places,
         coming=coming_of(past, days, problem, places),
+        standing=standing,
+        said=said,
     )
     return (rules or DayRules()).of(day), midnight
 

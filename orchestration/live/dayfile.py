@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from domain.errors import InputError
-from operations.state import Approvals, Coming, Day, Offer, Prices
+from operations.state import Approvals, Coming, Day, Offer, Prices, Said, Sort, StandingAnswer
 from solvers import contracts, problem
 from solvers.contracts import terms
 from solvers.plan import Break, Plan, Relaxation, Reload, Route, Unserved, Visit
@@ -22,6 +22,7 @@ KINDS: dict[str, Any] = {
         *(problem.Window, problem.Load, problem.Depot, problem.Order, problem.Vehicle, problem.Tariff, problem.Rule),
         *(problem.Lock, Visit, Reload, Break, Route, Relaxation, Unserved, Plan),
         *(terms.When, terms.Tier, terms.MonthRule, terms.Version, contracts.Contract, Offer, Prices, Approvals, Coming),
+        *(Sort, Said, StandingAnswer),
     )
 }
 TARIFF_RULE = "TariffRule"  # solvers.problem.Rule and solvers.contracts.Rule share a name
@@ -58,6 +59,8 @@ def write_day(folder: Path, day: Day, midnight: datetime | None = None) -> None:
         "approvals": _plain(day.approvals),
         "places": _plain(day.places),
         "coming": _plain(day.coming),
+        "standing": _plain(day.standing),
+        "said": _plain(day.said),
     }
     draft = folder / "day.json.tmp"
     draft.write_text(json.dumps(document, sort_keys=True))
@@ -106,6 +109,8 @@ def read_day(folder: Path) -> Day:
             _value(document["approvals"]) if "approvals" in document else Approvals(),
             _value(document.get("places", [])),
             _value(document.get("coming")),
+            _value(document.get("standing", [])),
+            _value(document.get("said", [])),
         )
     except FileNotFoundError:
         raise InputError(f"{folder} holds no day; begin one with: fivefold live SOURCE DATE") from None

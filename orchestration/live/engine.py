@@ -253,6 +253,8 @@ def metrics(engine: Engine) -> str:
     desk = engine.state.desk
     waits = sum(one.status == "open" for one in engine.state.proposals.values())
     metric("proposals_waiting", "gauge", "Proposals that wait for a person", ("", waits))
+    alone = len({one.cause_id for one in engine.state.standing.uses})
+    metric("standing_answered_total", "counter", "Causes that standing answers have answered", ("", alone))
     metric("touches_total", "counter", "Answers and overrides by people", ("", desk.touches))
     metric(
         "touch_seconds_total", "counter", "How long people looked at what they answered", ("", desk.handled_ms / 1e3)

@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from operations.state import Day
+from operations.state.events import SAID, STANDING
+from operations.state.standing import OFFERED
 from orchestration.live.journal import Journal
 from orchestration.messaging.store import DecisionRow, OutboxStore
 
 TABLE = "operation.dispatch_decisions"
+ANSWERS = "operation.dispatch_answers"
 BATCH = 1_000
 
 
@@ -22,10 +25,10 @@ class DecisionOutbox:
         self.number = 0
 
     def deliver(self) -> int:
-        """Record new decisions; return how many were handed over."""
+        """Record new decisions; return how many were handed over, with what people said."""
         count = 0
         while made := self.journal.decisions(self.number, BATCH):
-            self.store.record([], [self._row(one) for one in made])
+            self.store.record([], [row for one in made for row in (self._row(one), *self._answers(one))])
             self.number = made[-1]["number"]
             count += len(made)
         return count
@@ -52,3 +55,38 @@ class DecisionOutbox:
             "lake_snapshot": None,
         }
         return DecisionRow(TABLE, key, row)
+
+    def _answers(self, decision: dict[str, Any]) -> list[DecisionRow]:
+        """What people said with it, of matters and of standing answers; that one is offered is nobody's word yet."""
+        moment = (self.midnight + timedelta(seconds=decision["decided_s"])).isoformat()
+        rows = []
+        for event in decision["events"]:
+            facts = event["facts"]
+            if event["kind"] == SAID:
+                said = "yes" if facts["yes"] else "no"
+            elif event["kind"] == STANDING and facts["status"] != OFFERED:
+                said = facts["status"]
+            else:
+                continue
+            key = f"{self.source}/{self.day.service_date}/{event['event_id']}"
+            row = {
+                "answer_id": key,
+                "source": self.source,
+                "service_date": self.day.service_date.isoformat(),
+                "said": said,
+                "standing_id": facts.get("standing"),
+                "cause": facts["cause"],
+                "fleet_id": facts["fleet"] or None,
+                "kind": facts["what"],
+                "price_minor": facts.get("limit_minor", facts.get("price_minor")),
+                "currency": self.day.problem.currency,
+                "a_day": facts.get("a_day"),
+                "valid_until": facts.get("until"),
+                "said_by": facts["by"],
+                "why": facts["reason"] or None,
+                "said_at": moment,
+                "as_of": moment,
+                "lake_snapshot": None,
+            }
+            rows.append(DecisionRow(ANSWERS, key, row))
+        return rows

@@ -45,6 +45,12 @@ SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "above_bp": ("FIVEFOLD_APPROVE_ABOVE_BP", int),
     "answer_s": ("FIVEFOLD_APPROVE_SECONDS", int),
     "most_per_hour": ("FIVEFOLD_APPROVE_PER_HOUR", int),
+    "standing_after": ("FIVEFOLD_STANDING_AFTER", int),
+    "standing_kinds": ("FIVEFOLD_STANDING", _kinds),
+    "standing_most_minor": ("FIVEFOLD_STANDING_MOST", int),
+    "standing_days": ("FIVEFOLD_STANDING_DAYS", int),
+    "standing_a_day": ("FIVEFOLD_STANDING_A_DAY", int),
+    "standing_band_bp": ("FIVEFOLD_STANDING_BAND_BP", int),
     "waiting": ("FIVEFOLD_WAITING", str),
 }
 """Field of ``Approvals`` (and ``waiting``) -> the setting, and how its text is read."""
@@ -84,7 +90,7 @@ def kept_or_refused(day: Day, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         began = (day.coming.policy if day.coming else value) if name == "waiting" else getattr(day.approvals, name)
         if _said(began) != _said(value):
-            what = "--waiting" if name == "waiting" else "--approve..."
+            what = {"waiting": "--waiting", "standing": "--standing..."}.get(name.split("_")[0], "--approve...")
             raise InputError(
                 f"the day of {day.service_date} began with other rules ({name}: {_said(began)}); it keeps them: "
                 f"leave {what} out"

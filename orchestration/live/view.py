@@ -8,7 +8,8 @@ from typing import Any
 from operations.decide import Decision
 from operations.dispatch.ahead import ahead
 from operations.dispatch.nobodys import held, tendered, unplaced
-from operations.state import DayState, ProposalState
+from operations.dispatch.standing import would_offer
+from operations.state import DayState, ProposalState, StandingAnswer
 from operations.state.entities import FINAL
 from orchestration.live.engine import Engine
 from solvers.problem import Order
@@ -71,6 +72,7 @@ def overview(engine: Engine) -> dict[str, Any]:
         "offers": [one.fleet_id for one in state.day.offers],
         "queue": queue(state),
         "desk": desk(state),
+        "standing": standing(state),
         "lag_s": round(engine.lag_s(), 3),
         "outcomes": {"newest_s": engine.ages.newest_s, **engine.ages.summary()},
     }
@@ -90,17 +92,53 @@ def desk(state: DayState) -> dict[str, Any]:
     return {"touches": touches, "touch_minutes": minutes, "touches_per_100_orders": round(100 * touches / count, 2)}
 
 
+def standing(state: DayState) -> dict[str, Any]:
+    """Standing answers: those in force with what they have done today, and those that are offered to people."""
+    known, today = state.standing, state.day.service_date
+    if state.day.approvals.standing_after is None:
+        return {"in_force": [], "offered": [], "answered": 0}
+    sorts = sorted({one.sort for one in known.answers.values()})
+    force = [one for sort in sorts if (one := known.in_force(sort, today)) is not None]
+    offered = [one for sort in sorts if (one := known.offered(sort)) is not None]
+    return {
+        "in_force": [
+            {
+                **_standing(one),
+                "causes_today": len(known.causes(one.sort)),
+                "spent_minor_today": sum(use.price_minor for use in known.uses if use.sort == one.sort),
+            }
+            for one in force
+        ],
+        "offered": [_standing(one) for one in offered],
+        "answered": len({one.cause_id for one in known.uses}),
+    }
+
+
+def _standing(one: StandingAnswer) -> dict[str, Any]:
+    return {
+        "standing": one.standing_id,
+        "sort": one.sort.name,
+        "limit_minor": one.limit_minor,
+        "a_day": one.a_day,
+        "until": one.until.isoformat(),
+        "by": one.by,
+        "after": one.after,
+    }
+
+
 def queue(state: DayState) -> list[dict[str, Any]]:
     """Proposals that wait for a person, those that end soonest first."""
     waiting = [one for one in state.proposals.values() if one.status == "open" and one.open_items]
-    return [_proposal(one) for one in sorted(waiting, key=lambda one: (one.until_s, one.proposal_id))]
+    return [_proposal(state, one) for one in sorted(waiting, key=lambda one: (one.until_s, one.proposal_id))]
 
 
-def _proposal(proposal: ProposalState) -> dict[str, Any]:
+def _proposal(state: DayState, proposal: ProposalState) -> dict[str, Any]:
     return {
         "proposal": proposal.proposal_id,
         "until_s": proposal.until_s,
         "price_minor": sum(one.price_minor for one in proposal.open_items),
+        # what a yes for good would let be done from now on
+        "would_stand": [_standing(one) for one in would_offer(state, proposal)],
         "items": [
             {
                 "kind": one.kind,

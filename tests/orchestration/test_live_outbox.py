@@ -1,20 +1,27 @@
 """Decisions of the live day reach the lake by the outbox: all of them, once, whatever is handed over again."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from domain.tables import TABLES
-from operations.state import start
+from operations.dispatch.standing import carried
+from operations.state import Approvals, start
 from orchestration.acting.relay import relay
+from orchestration.cli.standing import command as standing_command
 from orchestration.lake import Lake
 from orchestration.live.batch import decide_batch
 from orchestration.live.begin import day_folder
-from orchestration.live.dayfile import write_day
+from orchestration.live.dayfile import read_day, write_day
 from orchestration.live.engine import Engine, replay
 from orchestration.live.journal import Journal
-from orchestration.live.outbox import TABLE, DecisionOutbox
+from orchestration.live.outbox import ANSWERS, TABLE, DecisionOutbox
+from orchestration.live.standing import standing_of
+from orchestration.live.view import standing
 from orchestration.messaging.store import OutboxStore
 from tests.operations.days import DATE, created, event, make_day
 
@@ -121,3 +128,61 @@ def test_a_reader_of_the_stream_that_stops_reading_is_let_go_and_holds_nobody_up
             engine.close()
 
     asyncio.run(slow_reader())
+
+
+def test_what_dispatchers_let_stand_goes_by_the_lake_to_the_next_day_and_is_ended_by_a_command(
+    tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    rule = Approvals(("assign",), standing_after=2)
+    day = replace(make_day(orders=6, vans=2, iterations=50), approvals=rule)
+    said = []
+    for n in range(2):
+        facts = {"proposal": f"n{n}", "by": "Ana", "standing": "yes"}
+        said += [
+            created(f"n{n}", f"new{n}", 7 + n, 27_000 + 100 * n),
+            event(f"y{n}", "approved", 27_050 + 100 * n, facts=facts),
+        ]
+    with Journal(tmp_path / "day") as journal, OutboxStore(tmp_path / "outbox") as store:
+        engine = Engine(day, journal)
+        engine.submit(said).result(30)
+        engine.close()
+        (known,) = standing(engine.state)["in_force"]
+        assert replay(day, journal).identical
+        for _ in range(2):  # handed over again, it is there once
+            DecisionOutbox(store, journal, day, "demo", MIDNIGHT).deliver()
+        with Lake.open(tmp_path) as lake:
+            relay(lake, store)
+            rows = lake.query(f"select * from {ANSWERS} order by said_at, said desc")
+            before = standing_of(lake, "demo", DATE, MIDNIGHT)
+            tomorrow = standing_of(lake, "demo", DATE + timedelta(days=1), MIDNIGHT + timedelta(days=1))
+            after = standing_of(lake, "demo", DATE + timedelta(days=29), MIDNIGHT + timedelta(days=29))
+    assert list(rows["said"]) == ["yes", "yes", "accepted"] and set(rows["said_by"]) == {"Ana"}
+    assert before == ((), ()) and after[0] == ()
+    assert [one.standing_id for one in tomorrow[0]] == [known["standing"]]
+    assert tomorrow[0] == tuple(replace(one, after=0) for one in carried(engine.state)[0])
+    assert [one.yes for one in tomorrow[1]] == [True, True]
+    with_it = replace(day, service_date=DATE + timedelta(days=1), standing=tomorrow[0], said=tomorrow[1])
+    write_day(tmp_path / "next", with_it, MIDNIGHT)
+    assert read_day(tmp_path / "next").standing == tomorrow[0] and read_day(tmp_path / "next").said == tomorrow[1]
+
+    def ask(*words):
+        made = CliRunner().invoke(standing_command, ["demo", "--home", str(tmp_path), "--json", *words])
+        return made.exit_code, json.loads(capfd.readouterr().out.strip().splitlines()[-1])
+
+    code, listed = ask()
+    assert code == 0 and [(one["sort"], one["by"]) for one in listed["standing"]] == [(known["sort"], "Ana")]
+    who = ("--by", "Bo", "--reason", "new carrier")
+    assert ask("--withdraw", known["sort"])[1]["error"].startswith("who says so")
+    assert ask("--withdraw", "nothing", *who)[0] == 2
+    assert [one["status"] for one in ask("--withdraw", known["sort"], *who)[1]["standing"]] == ["withdrawn"]
+    assert ask("--allow", "teleport", "--limit", "5", *who)[0] == 2 and ask("--allow", "a/-/assign", *who)[0] == 2
+    for limit in (4_000, 3_000):  # the newer takes the place of the older
+        ask("--allow", "driver_no_show/carrier/tender", "--limit", str(limit), "--until", "2099-01-01", *who)
+    later = datetime.now(UTC) + timedelta(days=1)
+    with Lake.open(tmp_path) as lake:
+        answers, _ = standing_of(lake, "demo", later.date(), later)
+        assert standing_of(lake, "other", later.date(), later) == ((), ())
+    assert [(one.sort.name, one.limit_minor, one.by) for one in answers] == [
+        ("driver_no_show/carrier/tender", 3_000, "Bo")
+    ]

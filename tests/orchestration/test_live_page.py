@@ -41,7 +41,8 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
         lake.append(tables.STOP_SCORES, pd.DataFrame([scored("o3")]))
     # what can leave hours from now may wait; the orders of the morning may not
     coming = Coming((0.0,) * 24, (), review_s=25_000, policy="last_chance")
-    process = begin(tmp_path, day=replace(DAY, approvals=Approvals(("assign", "tender", "leave")), coming=coming))
+    approvals = Approvals(("assign", "tender", "leave"), standing_after=2)
+    process = begin(tmp_path, day=replace(DAY, approvals=approvals, coming=coming))
     try:
         address = address_of(process)
         with sync_api.sync_playwright() as play:
@@ -110,6 +111,26 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
             waits.click()
             page.locator("#stop", has_text="waits until").wait_for()
             page.screenshot(path=tmp_path / "held.png")
+
+            # alike for the second time: yes for good by one key; what stands is seen, and ended by its button
+            send(address, [created("n4", "new4", 12, 27_160)])
+            page.locator("#queue > li", has_text="new4").click()
+            page.keyboard.press("a")
+            page.locator("#queue > li", has_text="new4").wait_for(state="detached")
+            send(address, [created("n5", "new5", 9, 27_170)])
+            page.locator("#queue > li", has_text="new5").click()
+            page.get_by_text("s: yes, and from now on without asking: order_created/-/assign up to").wait_for()
+            page.keyboard.press("s")
+            page.locator("#stand li", has_text="of Ana; today 0 of 4").wait_for()
+            send(address, [created("n6", "new6", 10, 27_180)])
+            page.locator("#decisions tr", has_text="standing answer of Ana until").first.wait_for()
+            page.locator("#stand li", has_text="today 1 of 4").wait_for()
+            page.screenshot(path=tmp_path / "stand.png")
+            page.locator("#stand button", has_text="Withdraw").click()
+            page.locator("#why").fill("a new contract")
+            page.keyboard.press("Enter")
+            page.locator("#decisions tr", has_text="withdrawn by Ana: a new contract").wait_for()
+            page.locator("#stand li").wait_for(state="detached")
 
             # what if, without touching the day
             page.keyboard.press("w")

@@ -27,7 +27,7 @@ async function refresh() {
     by("date").textContent = day.service_date; by("clock").textContent = clock(day.clock_s);
     by("numbers").textContent = Object.entries(day.orders).map(([k, n]) => n + " " + k).join(", ") + [["held", "held back"], ["tendered", "with other fleets"], ["unplaced", "unplaced"]].map(([k, text]) => day[k].length ? " · " + day[k].length + " " + text : "").join("") + (day.refused ? " · " + day.refused + " events refused" : "");
     by("desk").textContent = day.desk.touches + " touches, " + day.desk.touch_minutes + " min, " + day.desk.touches_per_100_orders + " per 100 orders" + (day.outcomes.newest_s === null ? "" : "; newest outcome " + Math.max(0, Math.round((day.clock_s - day.outcomes.newest_s) / 60)) + " min old" + (day.outcomes.decisions ? ", at decisions p95 " + day.outcomes.newest_outcome_age_min_p95 + " (target " + day.outcomes.target_min + ")" : ""));
-    vehicles(); queue(); holding(); await routes();
+    vehicles(); queue(); holding(); standing(); await routes();
   } finally { asked = 0; setTimeout(() => { if (again) refresh() }, 1000) }
 }
 function vehicles() {
@@ -53,6 +53,17 @@ function holding() {
     tr.addEventListener("click", () => show(one.order_id)); return tr;
   }));
 }
+// what people let be done without being asked: in force, and offered
+function standing() {
+  const {in_force, offered} = day.standing; by("stands").hidden = !in_force.length && !offered.length; by("standing").textContent = in_force.length;
+  const button = (text, does) => { const b = make("button", text); b.type = "button"; b.addEventListener("click", does); return b };
+  const line = (one, state, ...does) => { const li = make("li"), div = make("div", undefined, "does"); li.append(make("strong", one.sort), " up to " + money(one.limit_minor) + " a cause, until " + one.until + "; " + state); div.append(...does); li.append(div); return li };
+  by("stand").replaceChildren(
+    ...offered.map(one => line(one, "offered" + (one.after ? " after " + one.after + " answers alike" : ""), button("Accept", () => say("standing_accepted", "", {standing: one.standing})), button("Decline", () => end("standing_declined", "Decline", one)))),
+    ...in_force.map(one => line(one, "of " + one.by + "; today " + one.causes_today + " of " + one.a_day + ", " + money(one.spent_minor_today), button("Withdraw", () => end("standing_withdrawn", "Withdraw", one)))));
+}
+async function end(kind, title, one) { const answer = await reason(title, one.sort, null); if (answer) say(kind, "", {standing: one.standing, reason: answer.why}) }
+const stands = one => one.would_stand.map(s => s.sort + " up to " + money(s.limit_minor) + " a cause, " + s.a_day + " a day, until " + s.until).join("; ");
 async function routes() {
   const sign = v => v.version + "/" + v.done + "/" + v.left + "/" + v.late, changed = day.vehicles.filter(v => versions.get(v.vehicle_id) !== sign(v));
   const named = [...day.unplaced, ...day.tendered, ...day.held.map(one => one.order_id), ...proposals.flatMap(one => one.items.map(i => i.order_id))];
@@ -82,8 +93,9 @@ function card(one) {
   li.append(make("div", "by " + clock(one.until_s) + (one.items.length > 1 ? " · because of " + one.proposal : ""), "dim"));
   const more = make("div", undefined, "more");
   more.append(...parts(one));
+  if (one.would_stand.length) more.append(make("div", "s: yes, and from now on without asking: " + stands(one), "dim"));
   const does = make("div", undefined, "does");
-  for (const [text, what] of [["Approve (a)", () => approve()], ["Reject (r)", () => reject()], ["Override (o)", () => override(own().order_id)]]) { const b = make("button", text); b.type = "button"; b.addEventListener("click", event => { event.stopPropagation(); if (one.proposal !== chosen) choose(one.proposal, true); what() }); does.append(b) }
+  for (const [text, what] of [["Approve (a)", () => approve()], ...(one.would_stand.length ? [["For good (s)", () => forGood()]] : []), ["Reject (r)", () => reject()], ["Override (o)", () => override(own().order_id)]]) { const b = make("button", text); b.type = "button"; b.addEventListener("click", event => { event.stopPropagation(); if (one.proposal !== chosen) choose(one.proposal, true); what() }); does.append(b) }
   more.append(does); li.append(more);
   li.addEventListener("click", () => choose(one.proposal, true));
   return li;
@@ -135,6 +147,7 @@ async function say(kind, order, facts, more) {
   since = performance.now(); refresh();
 }
 function approve() { const one = current(); if (one) say("approved", "", {proposal: one.proposal}) }
+function forGood() { const one = current(); if (one && one.would_stand.length) say("approved", "", {proposal: one.proposal, standing: "yes"}) }
 async function reject() { const one = current(); if (!one) return; const answer = await reason("Reject", one.items.map(i => i.order_id).join(", "), null); if (answer) say("rejected", "", {proposal: one.proposal, reason: answer.why}) }
 async function override(name) {
   if (!name || !map.orders.has(name)) { tell("Choose an order first"); return }
@@ -203,7 +216,7 @@ document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || by("day").hidden || document.querySelector("dialog[open]")) return;
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) { if (event.key === "Escape") event.target.blur(); return }
   const at = proposals.findIndex(one => one.proposal === chosen), go = n => { const one = proposals[Math.max(0, Math.min(proposals.length - 1, at + n))]; if (one) choose(one.proposal, true) };
-  const keys = {j: () => go(1), k: () => go(-1), a: approve, r: reject, o: () => override(map.marked.order), w: () => { by("if").open = true; by("zone").focus() }, "/": () => by("find").focus(), m: () => by("map").focus(), "?": () => by("help").showModal(),
+  const keys = {j: () => go(1), k: () => go(-1), a: approve, s: forGood, r: reject, o: () => override(map.marked.order), w: () => { by("if").open = true; by("zone").focus() }, "/": () => by("find").focus(), m: () => by("map").focus(), "?": () => by("help").showModal(),
     "]": () => { const one = current(); if (one) { item = Math.min(one.items.length - 1, item + 1); choose(chosen, true) } }, "[": () => { item = Math.max(0, item - 1); choose(chosen, true) }, "0": () => map.fit()};
   if (event.target !== by("map")) Object.assign(keys, {ArrowDown: keys.j, ArrowUp: keys.k});
   if (event.key.startsWith("Arrow") && event.target.closest && event.target.closest(".scroll")) return;

@@ -1,0 +1,153 @@
+"""What is answered without asking: which standing answers cover what an event calls for, and which are offered.
+
+A standing answer is a person's, for one sort of matters up to a price. It never covers what nobody may say yes to in
+advance: a kind of decision that is not among those of the day, an order somebody has said no to, what follows from a
+person's answer, a cause that is being asked about, more causes than its number of a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from operations.dispatch.approval import Cause, joins, rejected_choices
+from operations.state.events import PEOPLE, Event
+from operations.state.fold import DayState
+from operations.state.proposals import OPEN, ProposalState
+from operations.state.standing import OFFERED, Said, Sort, StandingAnswer
+
+RENEW_DAYS = 7
+"""One that is used in its last week is offered anew."""
+KEPT = 20
+"""Answers to a sort that the next day begins with."""
+Key = tuple[str, str]
+"""Event that is the cause, and kind of decision."""
+
+
+@dataclass
+class Matter:
+    """What a cause calls for of one kind."""
+
+    cause: Cause
+    kind: str
+    orders: list[str] = field(default_factory=list)
+    price_minor: int = 0
+
+    @property
+    def sort(self) -> Sort:
+        return Sort(self.cause.kind, self.cause.fleet_id, self.kind)
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Standing answers by what they cover, what all of that costs, and whether one has come to its limit."""
+
+    by: Mapping[Key, StandingAnswer] = field(default_factory=dict)
+    price_minor: int = 0
+    over: bool = False
+
+
+NOTHING = Cover()
+
+
+def cover(state: DayState, event: Event, matters: Mapping[Key, Matter], *, dear: bool) -> Cover:
+    """What standing answers cover of ``matters`` that would be asked about: where all is ``dear``, or for their kind.
+
+    A cause that one of them has answered is asked about once it is dearer, whatever else it costs.
+    """
+    rule = state.day.approvals
+    if rule.standing_after is None or event.kind in PEOPLE:
+        return NOTHING
+    found, price, over = dict[Key, StandingAnswer](), 0, False
+    for key, matter in matters.items():
+        sort, known = matter.sort, state.standing
+        spent = known.spent_minor(matter.cause.event_id, sort)
+        answer = known.in_force(sort, state.day.service_date)
+        asked = dear or spent > 0 or matter.kind in rule.kinds
+        if (
+            asked
+            and answer is not None
+            and matter.kind in rule.standing_kinds
+            and spent + matter.price_minor <= limit_minor(state, answer)
+            and len(known.causes(sort) | {matter.cause.event_id}) <= answer.a_day
+            and not joins(state, matter.cause.event_id)
+            and not any(rejected_choices(state, one) for one in matter.orders)
+        ):
+            found[key], price = answer, price + matter.price_minor
+        else:
+            over |= spent > 0
+    return Cover(found, price, over)
+
+
+def limit_minor(state: DayState, answer: StandingAnswer) -> int:
+    """What a standing answer may spend on one cause today."""
+    most = state.day.approvals.standing_most_minor
+    return answer.limit_minor if most is None else min(most, answer.limit_minor)
+
+
+def in_words(answer: StandingAnswer) -> str:
+    """Whose word it is, for how long and how much."""
+    limit = f"{answer.limit_minor / 100:.2f}"
+    return f"standing answer of {answer.by or 'a person'} until {answer.until}, up to {limit} ({answer.sort.name})"
+
+
+def said_of(proposal: ProposalState, kind: str) -> tuple[Sort, int]:
+    """The sort of what a proposal holds of a kind, and its price."""
+    price = sum(one.price_minor for one in proposal.open_items if one.kind == kind)
+    return Sort(proposal.cause, proposal.fleet_id, kind), price
+
+
+def offer(state: DayState, sort: Sort) -> StandingAnswer | None:
+    """The standing answer that people's answers to a sort suggest; None: too few alike, or they suggest no new one."""
+    rule, known = state.day.approvals, state.standing
+    if rule.standing_after is None or sort.kind not in rule.standing_kinds or not sort.cause:
+        return None
+    prices = known.alike(sort)[-rule.standing_after :]
+    if len(prices) < rule.standing_after:
+        return None
+    limit = max(prices) * rule.standing_band_bp // 10_000
+    if rule.standing_most_minor is not None:
+        limit = min(limit, rule.standing_most_minor)
+    now = known.in_force(sort, state.day.service_date)
+    if max((one.limit_minor for one in (now, known.offered(sort)) if one is not None), default=-1) >= limit:
+        return None
+    return _offered(state, sort, limit, len(prices))
+
+
+def would_offer(state: DayState, proposal: ProposalState) -> list[StandingAnswer]:
+    """What a yes to a proposal would suggest to let stand."""
+    if proposal.status != OPEN or not proposal.cause:
+        return []
+    sorts = [said_of(proposal, kind) for kind in sorted({one.kind for one in proposal.open_items})]
+    said = (*state.standing.said, *(Said(sort, True, price) for sort, price in sorts))
+    after = replace(state, standing=replace(state.standing, said=said))
+    return [found for sort, _ in sorts if (found := offer(after, sort)) is not None]
+
+
+def renewal(state: DayState, answer: StandingAnswer) -> StandingAnswer | None:
+    """The same for longer, where it ends soon and nothing of the kind is offered or in force."""
+    known, today = state.standing, state.day.service_date
+    if answer.until - today > timedelta(days=RENEW_DAYS) or known.offered(answer.sort) is not None:
+        return None
+    newest = known.in_force(answer.sort, today)
+    if newest is None or newest.until > answer.until:
+        return None
+    return _offered(state, answer.sort, answer.limit_minor, answer.after)
+
+
+def _offered(state: DayState, sort: Sort, limit: int, after: int) -> StandingAnswer:
+    rule, today = state.day.approvals, state.day.service_date
+    number = sum(one.startswith(f"{sort.name}@{today}") for one in state.standing.answers) + 1
+    until = today + timedelta(days=rule.standing_days)
+    name = f"{sort.name}@{today}/{number}"
+    return StandingAnswer(name, sort, limit, rule.standing_a_day, until, OFFERED, after=after)
+
+
+def carried(state: DayState) -> tuple[tuple[StandingAnswer, ...], tuple[Said, ...]]:
+    """What the next day begins with: standing answers that go on, and the newest answers to each sort."""
+    known, tomorrow = state.standing, state.day.service_date + timedelta(days=1)
+    sorts = sorted({one.sort for one in known.answers.values()} | {one.sort for one in known.said})
+    going = [one for sort in sorts if (one := known.in_force(sort, tomorrow)) is not None]
+    said = [one for sort in sorts for one in [one for one in known.said if one.sort == sort][-KEPT:]]
+    return tuple(going), tuple(said)
