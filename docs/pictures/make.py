@@ -80,6 +80,7 @@ def dispatcher(page: Page, home: Path) -> None:
             known = events_of(lake, SOURCE, DATE, midnight_of(folder))
         tell([one for one in known if one.seen_s <= UNTIL_S])
         tell([Event("a-fault", "vehicle_fault", UNTIL_S, UNTIL_S, vehicle_id=BROKEN)])
+        page.set_viewport_size({"width": 1560, "height": 900})
         page.goto(LIVE)
         page.locator("#token").fill(TOKEN)
         page.keyboard.press("Enter")
@@ -105,7 +106,8 @@ def main(home: Path) -> None:
             page.screenshot(path=HERE / "assets.png")
         browser.close()
     for picture in sorted(HERE.glob("*.png")):
-        Image.open(picture).convert("RGB").quantize(128).save(picture, optimize=True)  # a third of the bytes
+        few = Image.open(picture).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(picture, optimize=True)  # a third of the bytes
 
 
 if __name__ == "__main__":

@@ -38,6 +38,11 @@ class Decision:
     events: tuple[Event, ...] = ()
 
 
+def money(minor: int, currency: str) -> str:
+    """Minor units as people read them: ``108.77 EUR``."""
+    return f"{minor / 100:.2f} {currency}"
+
+
 def clock(seconds: int) -> str:
     """A second of the day as people read it: ``09:31``."""
     return f"{seconds // 3_600 % 24:02d}:{seconds // 60 % 60:02d}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from operations.dispatch.decisions import Alternative, Decision
+from operations.dispatch.decisions import Alternative, Decision, money
 from operations.dispatch.standing import NOTHING, Cover, Key, Matter, in_words
 from operations.state.events import ROUTE_SET, STANDING_USED, Event, Fact
 from operations.state.fold import DayState, fold
@@ -34,6 +34,14 @@ class Draft:
         """What a person said when what is done now was approved; empty: nobody was asked."""
 
     @property
+    def currency(self) -> str:
+        """What minor units of this day are of."""
+        return self.state.day.problem.currency
+
+    def _money(self, minor: int) -> str:
+        return money(minor, self.currency)
+
+    @property
     def weighed_minor(self) -> int:
         """What all that a person could be asked about is expected to cost."""
         return sum(one.price_minor for one in self.matters.values())
@@ -58,7 +66,7 @@ class Draft:
         name = f"{self.event.event_id}/{len(self.decisions)}"
         if self.uses:
             events = (*events, *self._used())
-            reason = f"{in_words(self.uses[0][0])}; {reason}"
+            reason = f"{in_words(self.uses[0][0], self.currency)}; {reason}"
             self.uses = []
         self.decisions.append(Decision(name, kind, orders, vehicle, fleet, price, reason, alternatives, events))
         self.state = fold(self.state, *events)

@@ -46,7 +46,7 @@ class Habits(Maker):
                 "reason": str(self.event.facts.get("reason", "")),
             }
             told.append(self._event(SAID, facts=facts, suffix=f"/said-{n}"))
-        words = ", ".join(f"{'yes' if yes else 'no'} to {one.name}, {price / 100:.2f}" for one, price in sorts)
+        words = ", ".join(f"{'yes' if yes else 'no'} to {one.name}, {self._money(price)}" for one, price in sorts)
         self._add("said", (), words, *told, fleet=proposal.fleet_id, price=sum(price for _, price in sorts))
         for sort, _ in sorts if yes else ():
             self._offer(offer(self.state, sort), sort)
@@ -59,8 +59,10 @@ class Habits(Maker):
             by = str(self.event.facts.get("by", "")) or "a person"
             self._accept(found, by, str(self.event.facts.get("reason", "")))
             return
-        prices = ", ".join(f"{one / 100:.2f}" for one in self.state.standing.alike(sort)[-found.after :])
-        self._standing(found, f"offered: {in_words(found)}, after {found.after} answers alike ({prices})")
+        prices = ", ".join(self._money(one) for one in self.state.standing.alike(sort)[-found.after :])
+        self._standing(
+            found, f"offered: {in_words(found, self.currency)}, after {found.after} answers alike ({prices})"
+        )
 
     def _standing(self, answer: StandingAnswer, words: str) -> None:
         told = self._event(STANDING, facts=answer.facts())
@@ -83,13 +85,15 @@ class Habits(Maker):
             self.end(answer.sort, by, reason)
         else:
             said = replace(answer, status=status, by=by, reason=reason)
-            self._standing(said, f"declined by {by}: {reason}: {in_words(answer)}")
+            self._standing(said, f"declined by {by}: {reason}: {in_words(answer, self.currency)}")
 
     def _accept(self, answer: StandingAnswer, by: str, reason: str) -> None:
         # a person may allow less than is offered, and never more
         limit = max(0, min(answer.limit_minor, self.event.number("limit_minor", answer.limit_minor)))
         said = replace(answer, status=ACCEPTED, by=by, reason=reason, limit_minor=limit)
-        self._standing(said, f"accepted by {by}" + (f": {reason}" if reason else "") + f": {in_words(said)}")
+        self._standing(
+            said, f"accepted by {by}" + (f": {reason}" if reason else "") + f": {in_words(said, self.currency)}"
+        )
 
     def end(self, sort: Sort, by: str, reason: str) -> None:
         """No standing answer of a sort holds any more."""
@@ -98,7 +102,7 @@ class Habits(Maker):
             answer = known.answers[name]
             if answer.sort == sort and answer.status == ACCEPTED:
                 gone = replace(answer, status=WITHDRAWN, by=by, reason=reason)
-                self._standing(gone, f"withdrawn by {by}: {reason}: {in_words(answer)}")
+                self._standing(gone, f"withdrawn by {by}: {reason}: {in_words(answer, self.currency)}")
 
     def overridden(self, order_id: str) -> None:
         """Whoever decides otherwise what a standing answer has done ends it."""
@@ -115,4 +119,4 @@ class Habits(Maker):
         for name in sorted(used):
             found = renewal(self.state, self.state.standing.answers[name])
             if found is not None:
-                self._standing(found, f"offered for longer: {in_words(found)}")
+                self._standing(found, f"offered for longer: {in_words(found, self.currency)}")

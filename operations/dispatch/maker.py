@@ -96,10 +96,11 @@ class Maker(Placing):
         better = resequence(self.state, vehicle_id)
         if better is None:
             return
+        saves = self._money(better.saved_minor)
         self._add(
             "resequence",
             better.moved,
-            f"{len(late)} late; saves {better.saved_minor}, the change costs {better.churn_minor}",
+            f"{len(late)} late; saves {saves}, the change costs {self._money(better.churn_minor)}",
             self._route_set(vehicle_id, better.sequence),
             vehicle=vehicle_id,
             fleet=self.state.day.vehicles[vehicle_id].fleet_id,

@@ -62,7 +62,7 @@ class Placing(Draft):
     def _hold(self, choice: Choice) -> None:
         why = "all that may wait does, until one must go"
         if choice.samples:
-            why = f"in {choice.samples} futures together waiting saves {choice.saves_minor} on average"
+            why = f"in {choice.samples} futures together waiting saves {self._money(choice.saves_minor)} on average"
         orders = [self.state.orders[name].order for name in sorted(choice.held)]
         new = [one for one in orders if one and self.state.orders[one.order_id].held_until_s <= self.state.clock_s]
         for n, order in enumerate(new):
@@ -96,7 +96,8 @@ class Placing(Draft):
         return bool(made)
 
     def _hand(self, new: Takeover, orders: dict[str, Order]) -> None:
-        reason = f"a route of its own for {len(new.orders)} orders; one by one they would cost {new.otherwise_minor}"
+        otherwise = self._money(new.otherwise_minor)
+        reason = f"a route of its own for {len(new.orders)} orders; one by one they would cost {otherwise}"
         others = (Alternative("one by one", new.otherwise_minor),)
         fleet = self.state.day.vehicles[new.vehicle_id].fleet_id
         share, rest = divmod(new.price_minor, len(new.orders))

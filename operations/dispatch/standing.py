@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from operations.dispatch.approval import Cause, joins, rejected_choices
+from operations.dispatch.decisions import money
 from operations.state.events import PEOPLE, Event
 from operations.state.fold import DayState
 from operations.state.proposals import OPEN, ProposalState
@@ -86,9 +87,9 @@ def limit_minor(state: DayState, answer: StandingAnswer) -> int:
     return answer.limit_minor if most is None else min(most, answer.limit_minor)
 
 
-def in_words(answer: StandingAnswer) -> str:
+def in_words(answer: StandingAnswer, currency: str) -> str:
     """Whose word it is, for how long and how much."""
-    limit = f"{answer.limit_minor / 100:.2f}"
+    limit = money(answer.limit_minor, currency)
     return f"standing answer of {answer.by or 'a person'} until {answer.until}, up to {limit} ({answer.sort.name})"
 
 

@@ -135,6 +135,7 @@ def queue(state: DayState) -> list[dict[str, Any]]:
 def _proposal(state: DayState, proposal: ProposalState) -> dict[str, Any]:
     return {
         "proposal": proposal.proposal_id,
+        "because": _because(state, proposal),
         "until_s": proposal.until_s,
         "price_minor": sum(one.price_minor for one in proposal.open_items),
         # what a yes for good would let be done from now on
@@ -152,6 +153,12 @@ def _proposal(state: DayState, proposal: ProposalState) -> dict[str, Any]:
             for one in proposal.open_items
         ],
     }
+
+
+def _because(state: DayState, proposal: ProposalState) -> str:
+    """The cause in words: which vehicle is broken, late or gone, or what happened; else the event's name."""
+    whose = [f"{name} {one.status}" for name, one in state.vehicles.items() if one.stopped_by == proposal.proposal_id]
+    return ", ".join(sorted(whose)) or proposal.cause.replace("_", " ") or proposal.proposal_id
 
 
 def routes(state: DayState, names: Iterable[str]) -> list[dict[str, Any]]:

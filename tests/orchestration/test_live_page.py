@@ -153,6 +153,7 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
             chosen.wait_for()
             first = chosen.inner_text()
             assert page.locator("#queue .item .head", has_text="orders").count() >= 1
+            assert "broken" in page.locator("#queue > li[aria-selected=true]").inner_text()
             page.keyboard.press("Escape")  # out of the field
             page.keyboard.press("]")
             chosen.filter(has_not_text=first).wait_for()

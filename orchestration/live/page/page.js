@@ -90,7 +90,7 @@ function card(one) {
   const li = make("li"); li.setAttribute("role", "option"); li.setAttribute("aria-selected", String(one.proposal === chosen)); li.dataset.proposal = one.proposal;
   const head = make("div", undefined, "head"), first = one.items[0];
   head.append(make("span", one.items.length > 1 ? one.items.length + " orders: " + [...new Set(one.items.map(i => i.kind))].join(", ") : first.kind + " " + first.order_id), make("span", money(one.price_minor), "n")); li.append(head);
-  li.append(make("div", "by " + clock(one.until_s) + (one.items.length > 1 ? " · because of " + one.proposal : ""), "dim"));
+  li.append(make("div", "by " + clock(one.until_s) + " · " + one.because, "dim"));
   const more = make("div", undefined, "more");
   more.append(...parts(one));
   if (one.would_stand.length) more.append(make("div", "s: yes, and from now on without asking: " + stands(one), "dim"));
