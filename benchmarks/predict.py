@@ -62,31 +62,37 @@ def _events(rows: pd.DataFrame, boosters: list[Any], count: int, batch: int, eta
     """Decisions and outcomes a second through the whole path: state, score, interval, learn."""
     from models.eta_online import EtaLayer
     from models.online import OnlineLayer
-    from models.scorer import Decision, Outcome, Scorer
-    from models.state import EntityState, entity_values, seconds, timeline
+    from models.scorer import Decision, Ended, Outcome, Scorer
+    from models.state import ASK, END, LATE_END, LEARN, EntityState, entity_values, seconds, timeline
 
     rows = rows[-count:].reset_index(drop=True)
     keys = list(zip(*entity_values(rows, ENTITIES), strict=True))
     numbers = rows[list(HOME_NUMBERS)].to_numpy()
-    kinds, who, times = timeline(seconds(rows["decision_time"]), seconds(rows["label_time"]))
     label = rows["label"].to_numpy() * (900.0 if eta else 1.0)
+    decided = seconds(rows["decision_time"])
+    # an ETA is told of ends as they come, as in the evaluation: its bounds are judged before labels mature
+    kinds, who, times = timeline(decided, seconds(rows["label_time"]), decided + label if eta else None)
     events: list[Any] = []
     for kind, n, at in zip(kinds.tolist(), who.tolist(), times.tolist(), strict=True):
-        if kind == 2:
+        if kind == ASK:
             events.append(Decision(str(n), at, keys[n], tuple(numbers[n].tolist())))
-        elif kind == 1:
+        elif kind == LEARN:
             events.append(Outcome(str(n), at, float(label[n])))
+        elif eta and kind in (END, LATE_END):
+            events.append(Ended(str(n), at))
     state = EntityState(ENTITIES)
     layer: Any = EtaLayer([300.0, 600.0, 900.0]) if eta else OnlineLayer(["weekly"], 9, 0.06)
-    scorer = Scorer(state, boosters, layer, "bench", len(HOME_NUMBERS))
+    scorer = Scorer(state, boosters, layer, "bench", len(HOME_NUMBERS), ends=eta)
     scorer.process(events[:2_000])
+    # ends are told beside the decisions and outcomes that are counted
+    counted = sum(not isinstance(one, Ended) for one in events[2_000:])
 
     def run() -> None:
         for start in range(2_000, len(events), batch):
             scorer.process(events[start : start + batch])
 
     spent, _ = _cpu(run)
-    return (len(events) - 2_000) / spent
+    return counted / spent
 
 
 def _river(rows: pd.DataFrame, count: int) -> float:
