@@ -97,7 +97,8 @@ def fold(state: DayState, *events: Event) -> DayState:
 
 
 class _Change:
-    """What some events change of a state. The newest event of an entity costs a step, an older one a replay of it."""
+    """What some events change of a state. The newest event of an entity costs a step, an older one a replay of it: of a
+    vehicle from its last mark on (``Log.mark``)."""
 
     def __init__(self, state: DayState) -> None:
         self.state, self.clock_s = state, state.clock_s
@@ -145,10 +146,19 @@ class _Change:
     def _log(self, key: Key) -> Log:
         return self.logs.get(key) or self.state.logs.get(key) or Log()
 
-    def _known(self, name: str) -> list[Event]:
-        """All that is known of a vehicle, in the order in which it happened."""
-        track = self.tracks.get(name) or self.state.tracks.get(name) or Track()
-        return sorted([*self._log(("vehicle", name)), *track.positions()], key=lambda one: one.moment)
+    def _vehicle_again(self, name: str) -> VehicleState:
+        """A vehicle from its events, from the last of them on that is known to have stayed in its place."""
+        log, track = self._log(("vehicle", name)), self.tracks.get(name) or self.state.tracks.get(name) or Track()
+        if log.corrected:
+            # a position may be among what was corrected, and anything may have become another
+            known = sorted([*log, *track.positions()], key=lambda one: one.moment)
+            return vehicle_state(name, *self._begin(name), known)
+        length, vehicle = log.marked()
+        vehicle = vehicle or vehicle_state(name, *self._begin(name), ())
+        for number in range(length, len(log)):
+            vehicle = vehicle_after(vehicle, log[number])
+            log.mark(number + 1, vehicle)
+        return track.seen(vehicle)
 
     def _step(self, key: Key, event: Event) -> None:
         room, name = key
@@ -157,7 +167,9 @@ class _Change:
         if room == "order":
             self.entities[key] = order_after(self._order(key), event)
         elif room == "vehicle":
-            self.entities[key] = vehicle_after(self._vehicle(key), event)
+            after = self.entities[key] = vehicle_after(self._vehicle(key), event)
+            log = self.logs[key]
+            log.mark(len(log), after)
         elif room == "desk":
             self.entities[key] = desk_state(self._desk(), event)
         elif room == "standing":
@@ -197,7 +209,7 @@ class _Change:
             rooms[room][name] = entity
         for room, name in self.again:
             if room == "vehicle":
-                rooms[room][name] = vehicle_state(name, *self._begin(name), self._known(name))
+                rooms[room][name] = self._vehicle_again(name)
                 continue
             own = self.logs[(room, name)]
             if room == "order":

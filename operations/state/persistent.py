@@ -7,7 +7,7 @@ event would cost more than deciding; both classes here behave as plain frozen va
 from __future__ import annotations
 
 import threading
-from bisect import insort
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence, ValuesView
 from typing import Any, Generic, TypeVar, overload
 
@@ -16,6 +16,7 @@ from operations.state.events import Event
 K = TypeVar("K")
 V = TypeVar("V")
 _ABSENT: Any = object()
+MARK_EVERY = 16
 MOST_RECENT = 256
 """Changes that lie over a shared table before they are merged into a new one."""
 
@@ -71,15 +72,19 @@ class Log(Sequence[Event]):
 
     Logs that grew from each other share one list, and each sees only its own length of it. Who is not the longest
     copies before it appends, so that two futures of one state never see each other.
+
+    What an entity was after every ``MARK_EVERY``-th event is kept beside them by who worked it out: an event that comes
+    late costs a replay from the last mark before its place, and not of the whole day.
     """
 
-    __slots__ = ("_corrected", "_events", "_length")
+    __slots__ = ("_corrected", "_events", "_length", "_marks")
     _appending = threading.Lock()
 
     def __init__(self, events: Sequence[Event] = ()) -> None:
         self._events = list(events)
         self._length = len(self._events)
         self._corrected = any(one.corrects for one in self._events)
+        self._marks: dict[int, Any] = {}
 
     @property
     def corrected(self) -> bool:
@@ -91,9 +96,9 @@ class Log(Sequence[Event]):
         other: Log = Log.__new__(Log)
         with self._appending:
             if len(self._events) == self._length:
-                other._events = self._events
+                other._events, other._marks = self._events, self._marks
             else:
-                other._events = self._events[: self._length]
+                other._events, other._marks = self._events[: self._length], self._marks_to(self._length)
             other._events.append(event)
         other._length, other._corrected = self._length + 1, self._corrected or bool(event.corrects)
         return other
@@ -107,8 +112,26 @@ class Log(Sequence[Event]):
         if same is not None and repr(same) <= repr(event):
             return self
         changed = [one for one in self if one is not same]
-        insort(changed, event, key=lambda one: one.moment)
-        return Log(changed)
+        at = bisect_right(changed, event.moment, key=lambda one: one.moment)
+        changed.insert(at, event)
+        other = Log(changed)
+        if same is None:
+            other._marks = self._marks_to(at)
+        return other
+
+    def mark(self, length: int, value: object) -> None:
+        """Keep what the entity is after the first ``length`` events."""
+        if length % MARK_EVERY == 0:
+            self._marks[length] = value
+
+    def marked(self) -> tuple[int, Any]:
+        """The last mark: after how many events, and what the entity was; 0 and None where there is none."""
+        length = max((one for one in list(self._marks) if one <= self._length), default=0)
+        return length, self._marks.get(length)
+
+    def _marks_to(self, length: int) -> dict[int, Any]:
+        # the list is made at once: another future may put a mark into the shared one meanwhile
+        return {one: value for one, value in list(self._marks.items()) if one <= length}
 
     @overload
     def __getitem__(self, index: int) -> Event: ...

@@ -201,3 +201,34 @@ def test_ten_thousand_events_at_once():
     state = fold(start(DAY), *events)
     assert len(state.orders) == 6_006 and state.vehicles["v0"].position_s == 31_598
     assert len(list(state.tracks["v0"].positions())) == 27
+
+
+@pytest.mark.parametrize("every", [1, 3, 16])
+def test_a_late_event_of_a_long_day_leads_where_the_whole_day_does(every, monkeypatch):
+    monkeypatch.setattr("operations.state.persistent.MARK_EVERY", every)
+    kinds = ("arrived", "service_started", "delivered", "departed", "position", "break_ended", "vehicle_fault")
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(st.tuples(st.sampled_from(kinds), st.integers(0, 900)), min_size=20, max_size=60), st.data())
+    def held(rows, data):
+        facts = {"lat_e6": 60_000_000, "lon_e6": 24_000_000}
+        events = [
+            event(f"e{n:02d}", kind, at_s, 60_000, vehicle_id="v0", order_id=f"o{at_s % 6 + 1}", facts=facts)
+            for n, (kind, at_s) in enumerate(rows)
+        ]
+        whole = fold(start(DAY), *sorted(events, key=lambda one: one.moment))
+        # what is late goes into one future of a state, and other things into another
+        late = data.draw(st.lists(st.sampled_from(events), max_size=6, unique_by=lambda one: one.event_id))
+        state = start(DAY)
+        for one in events:
+            if one not in late:
+                state = fold(state, one)
+        other = fold(state, event("x", "vehicle_fault", 450, 60_000, vehicle_id="v0"), *late)
+        for one in late:
+            state = fold(state, one)
+        assert digest(state) == digest(whole) and state.logs == whole.logs
+        assert digest(fold(other, event("y", "tick", 60_000, 60_000))) == digest(
+            fold(start(DAY), *late, event("x", "vehicle_fault", 450, 60_000, vehicle_id="v0"), *events)
+        )
+
+    held()
