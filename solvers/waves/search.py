@@ -17,10 +17,8 @@ FORBIDDEN_M = 1_000_000
 """What entering a place costs a vehicle that may not: dearer than any route of a day."""
 
 
-HOT_S, COLD_S = 55.0, 1.0
-"""Temperatures of the search by strings at first (of a second of search) and at last, in seconds of driving."""
-COOLEST_S, HOTTEST_S = 30.0, 150.0
-"""Bounds of the first: a longer search may begin hotter, by the root of its time."""
+HOT, COLD = 0.8, 0.04
+"""Temperatures of the search by strings at first and at last, in mean legs of the plan it begins with."""
 STEPS = 50
 """Between two looks at the clock."""
 
@@ -146,14 +144,14 @@ class Strings:
         state = (self.sequences, self.r, self.leave, self.latest, self.spot)
         seed_compiled(task.seed % 2**32)
         first = 1 + np.argsort(-self.travel[0, 1:], kind="stable")
-        best = strings.recreate(*common, *state, first, 0.0)
+        best, used = strings.recreate(*common, *state, 0, first, 0.0)
         self.sequences_best, self.r_best = self.sequences.copy(), self.r.copy()
-        hot = min(HOTTEST_S, max(COOLEST_S, HOT_S * task.seconds**0.5))
+        leg = best / len(task.requests)
         gone = 0.0
         while gone < 1:  # once at least: what is compiled is compiled by the first task
-            heat = hot * (COLD_S / hot) ** gone
-            best = strings.anneal(
-                *common, self.near, *state, self.sequences_best, self.r_best, best, STEPS, heat
+            heat = max(1e-9, leg * HOT * (COLD / HOT) ** gone)
+            best, used = strings.anneal(
+                *common, self.near, *state, used, self.sequences_best, self.r_best, best, STEPS, heat
             )  # fmt: skip
             gone = (time.perf_counter() - begun) / task.seconds
         return int(best)

@@ -38,86 +38,83 @@ def refresh(
     travel: Integers, x: Integers, step_s: int, routes: Integers, r: Integers, leave: Integers, latest: Integers,
     spot: Integers, one: int,
 ) -> None:  # fmt: skip
-    """Loads, kinds, departures for both waves, and latest arrivals of one route from its sequence."""
-    count = r[one, COUNT]
-    r[one, LOAD:] = 0
-    for wave in range(2):
+    """Loads, kinds, departures for the waves a route may leave with, and latest arrivals, from its sequence."""
+    count, load, nows, laters = r[one, COUNT], 0, 0, 0
+    by, after = NEVER, 0
+    for k in range(count - 1, -1, -1):
+        n = routes[one, k]
+        by = min(x[n, LATE], by - travel[n, after] - x[n, SERVICE]) if after else x[n, LATE]
+        latest[one, k], after = by, n
+        load += x[n, DEMAND]
+        nows += x[n, KIND] == NOW
+        laters += x[n, KIND] == LATER
+        spot[n, 0], spot[n, 1] = one, k
+    r[one, LOAD], r[one, NOWS], r[one, LATERS] = load, nows, laters
+    for wave in range(int(laters > 0), 2 - int(nows > 0)):
         clock, place = wave * step_s, 0
         for k in range(count):
             n = routes[one, k]
             clock = max(clock + travel[place, n], x[n, EARLY])
             clock = NEVER if clock > x[n, LATE] else clock + x[n, SERVICE]
             leave[one, wave, k], place = clock, n
-    by, after = NEVER, 0
-    for k in range(count - 1, -1, -1):
-        n = routes[one, k]
-        by = min(x[n, LATE], by - travel[n, after] - x[n, SERVICE]) if after else x[n, LATE]
-        latest[one, k], after = by, n
-        r[one, LOAD] += x[n, DEMAND]
-        r[one, NOWS] += x[n, KIND] == NOW
-        r[one, LATERS] += x[n, KIND] == LATER
-        spot[n, 0], spot[n, 1] = one, k
-
-
-@numba.njit(cache=True, nogil=True)
-def _wave_of(x: Integers, r: Integers, one: int, n: int) -> int:
-    """The wave a route leaves with once it takes ``n``; -1 where it cannot."""
-    nows, laters = r[one, NOWS] + (x[n, KIND] == NOW), r[one, LATERS] + (x[n, KIND] == LATER)
-    return -1 if nows and laters else int(laters > 0)
 
 
 @numba.njit(cache=True, nogil=True)
 def recreate(
     travel: Integers, x: Integers, step_s: int, capacity: int, routes: Integers, r: Integers, leave: Integers,
-    latest: Integers, spot: Integers, out: Integers, blink: float,
-) -> int:  # fmt: skip
-    """Put requests back one by one where each adds least; the seconds of driving that were added."""
+    latest: Integers, spot: Integers, used: int, out: Integers, blink: float,
+) -> tuple[int, int]:  # fmt: skip
+    """Put requests back one by one where each adds least; the seconds of driving added, and rows of routes in use."""
     total = 0
     for n in out:
-        best, route, place, empty = NEVER, -1, 0, -1
-        for one in range(len(r)):
+        # a vehicle of its own is always possible, and nothing that adds more is looked at
+        best, route, place, empty = travel[0, n] + travel[n, 0], -1, 0, used
+        demand, early, late, service = x[n, DEMAND], x[n, EARLY], x[n, LATE], x[n, SERVICE]
+        now, later = x[n, KIND] == NOW, x[n, KIND] == LATER
+        for one in range(used):
             count = r[one, COUNT]
             if count == 0:
-                empty = one if empty < 0 else empty
+                empty = min(empty, one)
                 continue
-            wave = _wave_of(x, r, one, n)
-            if wave < 0 or r[one, LOAD] + x[n, DEMAND] > capacity or count == routes.shape[1]:
+            if r[one, LOAD] + demand > capacity or count == routes.shape[1]:
                 continue
+            wave = int(later or r[one, LATERS] > 0)
+            if wave and (now or r[one, NOWS] > 0):
+                continue
+            before, clock = 0, wave * step_s
             for k in range(count + 1):
-                before = routes[one, k - 1] if k else 0
-                clock = leave[one, wave, k - 1] if k else wave * step_s
-                clock = max(clock + travel[before, n], x[n, EARLY])
-                if clock > x[n, LATE]:
+                arrival = clock + travel[before, n]
+                if arrival > late:
                     break  # later on the route it is later still
                 after = routes[one, k] if k < count else 0
                 more = travel[before, n] + travel[n, after] - travel[before, after]
-                if more >= best:
-                    continue
-                if k < count and clock + x[n, SERVICE] + travel[n, after] > latest[one, k]:
-                    continue
-                if blink > 0 and np.random.random() < blink:
-                    continue
-                best, route, place = more, one, k
-        alone = travel[0, n] + travel[n, 0]
-        if alone < best:
-            best, route, place = alone, empty, 0
+                if more < best and (
+                    k == count or max(arrival, early) + service + travel[n, after] <= latest[one, k]
+                ) and not (blink > 0 and np.random.random() < blink):  # fmt: skip
+                    best, route, place = more, one, k
+                if k < count:
+                    before, clock = after, leave[one, wave, k]
+        if route < 0:
+            route, place = empty, 0
+            used = max(used, empty + 1)
         for k in range(r[route, COUNT], place, -1):
             routes[route, k] = routes[route, k - 1]
         routes[route, place] = n
         r[route, COUNT] += 1
         refresh(travel, x, step_s, routes, r, leave, latest, spot, route)
         total += best
-    return total
+    return total, used
 
 
 @numba.njit(cache=True, nogil=True)
 def _ruin(
-    near: Integers, routes: Integers, r: Integers, spot: Integers, touched: npt.NDArray[np.bool_], out: Integers
-) -> int:
-    """Take strings near a random request out of their routes; how many requests. ``touched``: of these routes."""
+    near: Integers, routes: Integers, r: Integers, spot: Integers, used: int, touched: npt.NDArray[np.bool_],
+    which: Integers, out: Integers,
+) -> tuple[int, int]:  # fmt: skip
+    """Take strings near a random request out of their routes; how many requests, and of how many routes (``which``)."""
     size = len(near) - 1
-    used = max(1, int((r[:, COUNT] > 0).sum()))
-    longest = min(float(LONGEST), size / used)
+    driving = max(1, int((r[:used, COUNT] > 0).sum()))
+    longest = min(float(LONGEST), size / driving)
     strings = 4.0 * REMOVED / (1.0 + longest) - 1.0
     count = int(np.random.random() * strings + 1.0)
     seed, taken, cut = np.random.randint(1, size + 1), 0, 0
@@ -128,6 +125,7 @@ def _ruin(
         if one < 0 or touched[one]:
             continue
         touched[one] = True
+        which[cut] = one
         cut += 1
         length = int(np.random.random() * min(longest, float(r[one, COUNT])) + 1.0)
         # split: a part in the middle of the string stays
@@ -152,23 +150,31 @@ def _ruin(
                 routes[one, kept] = m
                 kept += 1
         r[one, COUNT] = kept
-    return taken
+    return taken, cut
 
 
 @numba.njit(cache=True, nogil=True)
-def _sorted(travel: Integers, x: Integers, out: Integers) -> Integers:
+def _sort(travel: Integers, x: Integers, out: Integers, keys: Integers) -> None:
     """The order of putting back: at random, by demand, from far, from near, by window."""
     np.random.shuffle(out)
     draw = np.random.random() * 11
     if draw < 4:
-        return out
-    if draw < 6:
-        return out[np.argsort(-x[out, DEMAND])]
-    if draw < 8:
-        return out[np.argsort(-travel[0][out])]
-    if draw < 9:
-        return out[np.argsort(travel[0][out])]
-    return out[np.argsort(x[out, LATE] - x[out, EARLY])]
+        return
+    for k, n in enumerate(out):
+        if draw < 6:
+            keys[k] = -x[n, DEMAND]
+        elif draw < 8:
+            keys[k] = -travel[0, n]
+        elif draw < 9:
+            keys[k] = travel[0, n]
+        else:
+            keys[k] = x[n, LATE] - x[n, EARLY]
+    for k in range(1, len(out)):  # few: by insertion, without an array of its own
+        n, key, at = out[k], keys[k], k
+        while at > 0 and keys[at - 1] > key:
+            keys[at], out[at] = keys[at - 1], out[at - 1]
+            at -= 1
+        keys[at], out[at] = key, n
 
 
 @numba.njit(cache=True, nogil=True)
@@ -197,42 +203,56 @@ def driven(travel: Integers, routes: Integers, r: Integers) -> int:
 @numba.njit(cache=True, nogil=True)
 def anneal(
     travel: Integers, x: Integers, step_s: int, capacity: int, near: Integers, routes: Integers, r: Integers,
-    leave: Integers, latest: Integers, spot: Integers, best_routes: Integers, best_r: Integers, best: int, steps: int,
-    heat: float,
-) -> int:  # fmt: skip
-    """``steps`` of ruin and recreate at one temperature; the cost of the best, left in ``best_routes``."""
+    leave: Integers, latest: Integers, spot: Integers, used: int, best_routes: Integers, best_r: Integers, best: int,
+    steps: int, heat: float,
+) -> tuple[int, int]:  # fmt: skip
+    """``steps`` of ruin and recreate at one temperature; the cost of the best, left in ``best_routes``; rows used."""
     now = driven(travel, routes, r)
-    touched = np.zeros(len(r), dtype=np.bool_)
+    touched, which = np.zeros(len(r), dtype=np.bool_), np.zeros(len(r), dtype=np.int64)
     kept_routes, kept_r = routes.copy(), r.copy()
-    out = np.zeros(len(x), dtype=np.int64)
+    out, keys = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
     for _ in range(steps):
-        touched[:] = False
-        taken = _ruin(near, routes, r, spot, touched, out)
+        taken, changed = _ruin(near, routes, r, spot, used, touched, which, out)
         before = now
-        for one in np.flatnonzero(touched):
+        for one in which[:changed]:
             before -= _driven_by(travel, kept_routes, kept_r, one) - _driven_by(travel, routes, r, one)
             refresh(travel, x, step_s, routes, r, leave, latest, spot, one)
-        back = _sorted(travel, x, out[:taken].copy())
-        total = before + recreate(
-            travel, x, step_s, capacity, routes, r, leave, latest, spot, back, BLINK
+        back = out[:taken]
+        _sort(travel, x, back, keys)
+        added, rows = recreate(
+            travel, x, step_s, capacity, routes, r, leave, latest, spot, used, back, BLINK
         )  # fmt: skip
+        total = before + added
         for n in back:
-            touched[spot[n, 0]] = True
+            one = spot[n, 0]
+            if not touched[one]:
+                touched[one] = True
+                which[changed] = one
+                changed += 1
         accepted = total < now - heat * math.log(np.random.random())
-        for one in np.flatnonzero(touched):
+        for one in which[:changed]:
+            touched[one] = False
             if accepted:
-                kept_routes[one], kept_r[one] = routes[one], r[one]
+                _copy(routes, r, kept_routes, kept_r, one)
             else:
-                routes[one], r[one] = kept_routes[one], kept_r[one]
+                _copy(kept_routes, kept_r, routes, r, one)
+                refresh(travel, x, step_s, routes, r, leave, latest, spot, one)
         if accepted:
-            now = total
+            now, used = total, rows
             if total < best:
                 best = total
-                best_routes[:], best_r[:] = routes, r
-        else:
-            for one in np.flatnonzero(touched):
-                refresh(travel, x, step_s, routes, r, leave, latest, spot, one)
-    return best
+                for one in range(used):  # rows in use never become fewer
+                    _copy(routes, r, best_routes, best_r, one)
+    return best, used
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(routes: Integers, r: Integers, to_routes: Integers, to_r: Integers, one: int) -> None:
+    """One route with its numbers: what lies beyond its end is not read."""
+    for column in range(r.shape[1]):
+        to_r[one, column] = r[one, column]
+    for k in range(r[one, COUNT]):
+        to_routes[one, k] = routes[one, k]
 
 
 @numba.njit(cache=True, nogil=True)
