@@ -6,7 +6,7 @@ must go, or by sampled futures), ``search`` routes one set of requests, ``pool``
 """
 
 from solvers.waves.policies import Conditional, everything, only_must_go
-from solvers.waves.pool import Pool
+from solvers.waves.pool import OneByOne, Pool
 from solvers.waves.wave import Requests, Sampler, Wave
 
-__all__ = ["Conditional", "Pool", "Requests", "Sampler", "Wave", "everything", "only_must_go"]
+__all__ = ["Conditional", "OneByOne", "Pool", "Requests", "Sampler", "Wave", "everything", "only_must_go"]

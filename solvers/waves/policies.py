@@ -8,7 +8,6 @@ fixed to wait, and the next round draws again around what is fixed.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,12 +26,12 @@ OVERHEAD_S = 0.02
 
 def everything(wave: Wave, pool: Pool, seconds: float, seed: int = 0) -> Routes:
     """Greedy: all open requests leave."""
-    return routed(wave, np.ones(len(wave.requests), dtype=bool), pool, time.monotonic() + seconds, seed)
+    return routed(wave, np.ones(len(wave.requests), dtype=bool), pool, pool.clock() + seconds, seed)
 
 
 def only_must_go(wave: Wave, pool: Pool, seconds: float, seed: int = 0) -> Routes:
     """Lazy: nothing leaves that could wait."""
-    return routed(wave, wave.must_go, pool, time.monotonic() + seconds, seed)
+    return routed(wave, wave.must_go, pool, pool.clock() + seconds, seed)
 
 
 def routed(wave: Wave, chosen: Booleans, pool: Pool, deadline: float, seed: int) -> Routes:
@@ -42,7 +41,7 @@ def routed(wave: Wave, chosen: Booleans, pool: Pool, deadline: float, seed: int)
         return []
     requests = wave.requests.take(rows)
     free = np.zeros(len(rows), dtype=bool)
-    seconds = max(0.05, deadline - time.monotonic() - MARGIN_S)
+    seconds = max(0.05, deadline - pool.clock() - MARGIN_S)
     history = 20 if seconds < 5 else 50 if seconds < 20 else 150
     tasks = [
         Task(
@@ -58,7 +57,7 @@ def routed(wave: Wave, chosen: Booleans, pool: Pool, deadline: float, seed: int)
         )
         for n in range(pool.size)
     ]
-    found = pool.run(tasks, time.monotonic() + seconds)
+    found = pool.run(tasks, pool.clock() + seconds)
     answers = [one for one in found if one is not None and one.routes is not None]
     # each request alone is always possible: what a pool that died leaves us with
     best = min(answers, key=lambda one: one.cost_s).routes if answers else None
@@ -97,7 +96,7 @@ class Conditional:
 
     def __call__(self, wave: Wave, sampler: Sampler, pool: Pool, seconds: float, seed: int = 0) -> Routes:
         """Routes of what leaves now."""
-        begun = time.monotonic()
+        begun = pool.clock()
         goes = self.choose(wave, sampler, pool, self.share * seconds, seed)
         return routed(wave, goes, pool, begun + seconds, seed)
 
@@ -107,7 +106,7 @@ class Conditional:
         if wave.left == 0 or wave.must_go.all():
             return np.ones(size, dtype=bool)
         generator = np.random.default_rng([seed, wave.left])
-        begun = time.monotonic()
+        begun = pool.clock()
         work = seconds * pool.size / self.rounds
         futures = int(np.clip(round(work / self.scenario_s), self.fewest, self.most))
         futures += -futures % pool.size

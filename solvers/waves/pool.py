@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -54,7 +54,7 @@ class Pool:
     def run(self, tasks: Sequence[Task], deadline: float) -> list[Answer | None]:
         """Answers in the order of ``tasks``; None for what was not begun, or not answered, by ``deadline``.
 
-        ``deadline`` is on the clock of ``time.monotonic``.
+        ``deadline`` is on ``clock``.
         """
         answers: list[Answer | None] = [None] * len(tasks)
         waiting = deque(range(len(tasks)))
@@ -70,6 +70,10 @@ class Pool:
             if not busy and (not waiting or time.monotonic() > deadline):
                 return answers
             self._listen(answers, min([deadline + GRACE_S, *(one.due for one in busy)]))
+
+    def clock(self) -> float:
+        """Seconds by which waves are timed."""
+        return time.monotonic()
 
     def close(self) -> None:
         """End the processes."""
@@ -109,6 +113,28 @@ class Pool:
         process.start()
         theirs.close()
         return _Process(process, ours)
+
+
+class OneByOne(Pool):
+    """A pool of ``size`` without processes: searches run here one after the other and are timed by the processor.
+
+    What else runs on the machine changes nothing. A search that hangs is not killed.
+    """
+
+    def __init__(self, travel_s: Integers, size: int = 2) -> None:
+        self.travel_s, self.size, self.processes = travel_s, size, []
+        warm_up()
+
+    def run(self, tasks: Sequence[Task], deadline: float) -> list[Answer | None]:
+        answers: list[Answer | None] = []
+        for task in tasks:
+            begins = self.clock() + 0.5 * task.seconds / self.size <= deadline
+            answers.append(route(self.travel_s, replace(task, cpu=True)) if begins else None)
+        return answers
+
+    def clock(self) -> float:
+        """Processor seconds of this process, as if ``size`` of them ran at once."""
+        return time.process_time() / self.size
 
 
 def _kill(one: _Process) -> None:

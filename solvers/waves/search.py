@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class Task:
 
     ``chain``: tasks of one chain share their first ``known`` requests; a search begins where the last one of its chain
     in the same process left those. Empty: from nothing.
+    ``cpu``: ``seconds`` are processor seconds of this process (by strings only).
     """
 
     requests: Requests
@@ -42,6 +43,7 @@ class Task:
     history: int
     chain: str = ""
     known: int = 0
+    cpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,8 @@ class Begin:
 
 
 def route(travel_s: Integers, task: Task, begin: Begin | None = None) -> Answer:
-    """The best routes found within the task's time: by strings, or by PyVRP where more than two waves are in play."""
-    released = task.requests.release_s
-    if begin is not None or bool(((released > 0) & (released != task.step_s)).any()):
-        return route_pyvrp(travel_s, task, begin)
-    return route_strings(travel_s, task)
+    """The best routes found within the task's time: by strings, or by PyVRP where a search goes on from another's."""
+    return route_strings(travel_s, task) if begin is None else route_pyvrp(travel_s, task, begin)
 
 
 def warm_up() -> None:
@@ -100,20 +99,18 @@ def route_pyvrp(travel_s: Integers, task: Task, begin: Begin | None = None) -> A
 
 
 def route_strings(travel_s: Integers, task: Task) -> Answer:
-    """The best routes found within the task's time by string removals: short routes in little time.
-
-    Knows one later wave: requests are released now or at ``step_s``.
-    """
-    begun = time.perf_counter()
-    size = len(task.requests)
-    if not size:
+    """The best routes found within the task's time by string removals: short routes in little time."""
+    if not len(task.requests):
         return Answer([], 0)
+    clock = time.process_time if task.cpu else time.perf_counter
+    begun = clock()
     search = Strings(travel_s, task)
-    cost_s = search.run(begun)
+    cost_s = search.run(begun, clock)
     if not strings.in_time(search.r, search.leave):
         return Answer(None, 0)
     routes = search.routes()
-    return Answer(routes, cost_s, tuple(bool(task.later[one].any()) for one in routes))
+    waits = task.later | (task.requests.release_s > 0)
+    return Answer(routes, cost_s, tuple(bool(waits[one].any()) for one in routes))
 
 
 class Strings:
@@ -124,23 +121,23 @@ class Strings:
         places = np.concatenate([[0], requests.place])
         self.travel = np.ascontiguousarray(travel_s[np.ix_(places, places)], dtype=np.int64)
         late = np.minimum(requests.late_s, task.close_s - requests.service_s - self.travel[1:, 0])
-        later = task.later | (requests.release_s > 0)
-        kind = np.where(task.now, strings.NOW, np.where(later, strings.LATER, 0))
-        columns = [requests.demand, requests.early_s, late, requests.service_s, kind]
+        release = np.where(task.later, np.maximum(requests.release_s, task.step_s), requests.release_s)
+        leave_by = np.where(task.now, 0, strings.NEVER)
+        columns = [requests.demand, requests.early_s, late, requests.service_s, release, leave_by]
         self.x = np.zeros((len(places), len(columns)), dtype=np.int64)
         self.x[1:] = np.stack(columns, axis=1)
         self.near = np.argsort(self.travel + self.travel.T, axis=1, kind="stable").astype(np.int64)
         many, longest = len(places), len(places)
         self.sequences = np.zeros((many, longest), dtype=np.int64)
         self.r = np.zeros((many, 4), dtype=np.int64)
-        self.leave = np.zeros((many, 2, longest), dtype=np.int64)
+        self.leave = np.zeros((many, longest), dtype=np.int64)
         self.latest = np.zeros((many, longest), dtype=np.int64)
         self.spot = np.full((many, 2), -1, dtype=np.int64)
 
-    def run(self, begun: float) -> int:
+    def run(self, begun: float, clock: Callable[[], float]) -> int:
         """Build and anneal until the task's seconds after ``begun`` are over; seconds of driving."""
         task = self.task
-        common = (self.travel, self.x, int(task.step_s), int(task.capacity))
+        common = (self.travel, self.x, int(task.capacity))
         state = (self.sequences, self.r, self.leave, self.latest, self.spot)
         seed_compiled(task.seed % 2**32)
         first = 1 + np.argsort(-self.travel[0, 1:], kind="stable")
@@ -153,7 +150,7 @@ class Strings:
             best, used = strings.anneal(
                 *common, self.near, *state, used, self.sequences_best, self.r_best, best, STEPS, heat
             )  # fmt: skip
-            gone = (time.perf_counter() - begun) / task.seconds
+            gone = (clock() - begun) / task.seconds
         return int(best)
 
     def routes(self) -> list[list[int]]:

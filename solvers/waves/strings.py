@@ -5,9 +5,9 @@ Christiaens and Vanden Berghe, *Slack induction by string removals for vehicle r
 and then), accepted by simulated annealing. Half a second on some hundred requests is enough for thousands of steps, so
 that a future is judged by short routes and not by how far its search came.
 
-A request may be bound to this wave or to the next. A route with requests of neither kind may still become either, so
-its times are kept for both departures; whether an insertion is in time follows in constant time from the earliest
-departures before it and the latest arrivals after it.
+A route leaves when the last of its requests is released, which must not be after any of them has to have left. Whether
+an insertion is in time follows from the earliest departures before it and the latest arrivals after it; where the
+request is released later than the route, departures are those of the later start.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 
 NEVER = 2**40
-NOW, LATER = 1, 2
-"""Kinds of a request; 0 may leave with either wave."""
-COUNT, LOAD, NOWS, LATERS = range(4)
-"""Columns of a route."""
-DEMAND, EARLY, LATE, SERVICE, KIND = range(5)
-"""Columns of a request; row 0 is the depot. ``LATE`` lets the vehicle be back in time."""
+COUNT, LOAD, RELEASED, BY = range(4)
+"""Columns of a route: requests, load, when it leaves, and when it has to have left."""
+DEMAND, EARLY, LATE, SERVICE, RELEASE, LEAVE_BY = range(6)
+"""Columns of a request; row 0 is the depot. ``LATE`` lets the vehicle be back in time; ``LEAVE_BY`` is the latest
+departure of its route."""
 BLINK = 0.01
 REMOVED = 10
 LONGEST = 10
@@ -35,42 +34,40 @@ LONGEST = 10
 
 @numba.njit(cache=True, nogil=True)
 def refresh(
-    travel: Integers, x: Integers, step_s: int, routes: Integers, r: Integers, leave: Integers, latest: Integers,
-    spot: Integers, one: int,
+    travel: Integers, x: Integers, routes: Integers, r: Integers, leave: Integers, latest: Integers, spot: Integers,
+    one: int,
 ) -> None:  # fmt: skip
-    """Loads, kinds, departures for the waves a route may leave with, and latest arrivals, from its sequence."""
-    count, load, nows, laters = r[one, COUNT], 0, 0, 0
+    """Load, start, departures and latest arrivals of one route from its sequence."""
+    count, load, released, leave_by = r[one, COUNT], 0, 0, NEVER
     by, after = NEVER, 0
     for k in range(count - 1, -1, -1):
         n = routes[one, k]
         by = min(x[n, LATE], by - travel[n, after] - x[n, SERVICE]) if after else x[n, LATE]
         latest[one, k], after = by, n
         load += x[n, DEMAND]
-        nows += x[n, KIND] == NOW
-        laters += x[n, KIND] == LATER
+        released, leave_by = max(released, x[n, RELEASE]), min(leave_by, x[n, LEAVE_BY])
         spot[n, 0], spot[n, 1] = one, k
-    r[one, LOAD], r[one, NOWS], r[one, LATERS] = load, nows, laters
-    for wave in range(int(laters > 0), 2 - int(nows > 0)):
-        clock, place = wave * step_s, 0
-        for k in range(count):
-            n = routes[one, k]
-            clock = max(clock + travel[place, n], x[n, EARLY])
-            clock = NEVER if clock > x[n, LATE] else clock + x[n, SERVICE]
-            leave[one, wave, k], place = clock, n
+    r[one, LOAD], r[one, RELEASED], r[one, BY] = load, released, leave_by
+    clock, place = released, 0
+    for k in range(count):
+        n = routes[one, k]
+        clock = max(clock + travel[place, n], x[n, EARLY])
+        clock = NEVER if clock > x[n, LATE] else clock + x[n, SERVICE]
+        leave[one, k], place = clock, n
 
 
 @numba.njit(cache=True, nogil=True)
 def recreate(
-    travel: Integers, x: Integers, step_s: int, capacity: int, routes: Integers, r: Integers, leave: Integers,
-    latest: Integers, spot: Integers, used: int, out: Integers, blink: float,
+    travel: Integers, x: Integers, capacity: int, routes: Integers, r: Integers, leave: Integers, latest: Integers,
+    spot: Integers, used: int, out: Integers, blink: float,
 ) -> tuple[int, int]:  # fmt: skip
-    """Put requests back one by one where each adds least; the seconds of driving added, and rows of routes in use."""
+    """Put requests back one by one where each adds least; the seconds of driving added, and rows in use."""
     total = 0
     for n in out:
         # a vehicle of its own is always possible, and nothing that adds more is looked at
         best, route, place, empty = travel[0, n] + travel[n, 0], -1, 0, used
         demand, early, late, service = x[n, DEMAND], x[n, EARLY], x[n, LATE], x[n, SERVICE]
-        now, later = x[n, KIND] == NOW, x[n, KIND] == LATER
+        release, leave_by = x[n, RELEASE], x[n, LEAVE_BY]
         for one in range(used):
             count = r[one, COUNT]
             if count == 0:
@@ -78,10 +75,11 @@ def recreate(
                 continue
             if r[one, LOAD] + demand > capacity or count == routes.shape[1]:
                 continue
-            wave = int(later or r[one, LATERS] > 0)
-            if wave and (now or r[one, NOWS] > 0):
+            shifted = release > r[one, RELEASED]
+            clock = max(release, r[one, RELEASED])
+            if clock > min(leave_by, r[one, BY]):
                 continue
-            before, clock = 0, wave * step_s
+            before = 0
             for k in range(count + 1):
                 arrival = clock + travel[before, n]
                 if arrival > late:
@@ -92,8 +90,15 @@ def recreate(
                     k == count or max(arrival, early) + service + travel[n, after] <= latest[one, k]
                 ) and not (blink > 0 and np.random.random() < blink):  # fmt: skip
                     best, route, place = more, one, k
-                if k < count:
-                    before, clock = after, leave[one, wave, k]
+                if k == count:
+                    break
+                if shifted:
+                    clock = max(clock + travel[before, after], x[after, EARLY]) + x[after, SERVICE]
+                    if clock - x[after, SERVICE] > x[after, LATE]:
+                        break
+                else:
+                    clock = leave[one, k]
+                before = after
         if route < 0:
             route, place = empty, 0
             used = max(used, empty + 1)
@@ -101,7 +106,7 @@ def recreate(
             routes[route, k] = routes[route, k - 1]
         routes[route, place] = n
         r[route, COUNT] += 1
-        refresh(travel, x, step_s, routes, r, leave, latest, spot, route)
+        refresh(travel, x, routes, r, leave, latest, spot, route)
         total += best
     return total, used
 
@@ -182,7 +187,7 @@ def in_time(r: Integers, leave: Integers) -> bool:
     """Whether every route keeps its windows: only a request that no vehicle could serve alone breaks one."""
     for one in range(len(r)):
         count = r[one, COUNT]
-        if count > 0 and leave[one, int(r[one, LATERS] > 0), count - 1] >= NEVER:
+        if count > 0 and leave[one, count - 1] >= NEVER:
             return False
     return True
 
@@ -202,7 +207,7 @@ def driven(travel: Integers, routes: Integers, r: Integers) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def anneal(
-    travel: Integers, x: Integers, step_s: int, capacity: int, near: Integers, routes: Integers, r: Integers,
+    travel: Integers, x: Integers, capacity: int, near: Integers, routes: Integers, r: Integers,
     leave: Integers, latest: Integers, spot: Integers, used: int, best_routes: Integers, best_r: Integers, best: int,
     steps: int, heat: float,
 ) -> tuple[int, int]:  # fmt: skip
@@ -216,11 +221,11 @@ def anneal(
         before = now
         for one in which[:changed]:
             before -= _driven_by(travel, kept_routes, kept_r, one) - _driven_by(travel, routes, r, one)
-            refresh(travel, x, step_s, routes, r, leave, latest, spot, one)
+            refresh(travel, x, routes, r, leave, latest, spot, one)
         back = out[:taken]
         _sort(travel, x, back, keys)
         added, rows = recreate(
-            travel, x, step_s, capacity, routes, r, leave, latest, spot, used, back, BLINK
+            travel, x, capacity, routes, r, leave, latest, spot, used, back, BLINK
         )  # fmt: skip
         total = before + added
         for n in back:
@@ -236,7 +241,7 @@ def anneal(
                 _copy(routes, r, kept_routes, kept_r, one)
             else:
                 _copy(kept_routes, kept_r, routes, r, one)
-                refresh(travel, x, step_s, routes, r, leave, latest, spot, one)
+                refresh(travel, x, routes, r, leave, latest, spot, one)
         if accepted:
             now, used = total, rows
             if total < best:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from benchmarks.waves import EPOCH_S, Day, DispatchRefusedError, departure_s, draw, read_instance
 from domain.errors import InputError
-from solvers.waves import Conditional, Pool, everything, only_must_go
+from solvers.waves import Conditional, OneByOne, Pool, everything, only_must_go
 from solvers.waves.policies import can_wait, leaves
 from solvers.waves.pool import left_of
 from solvers.waves.search import Answer, Begin, Task, driving_s, route, route_strings
@@ -150,6 +150,17 @@ def test_every_policy_keeps_the_rules_to_the_end_of_the_day(instance, pool):
     assert costs["lazy"] > costs["futures"]
 
 
+def test_without_processes_a_day_is_timed_by_the_processor(instance):
+    from benchmarks.dynamic import play
+
+    pool = OneByOne(instance.travel_s)
+    begun = time.process_time()
+    day, longest = play(instance, 7, Conditional(scenario_s=0.05, fewest=2, most=4, rounds=2), 0.5, pool)
+    assert day.gone.all() and longest < 0.8
+    epochs = instance.last_epoch - instance.first_epoch + 1
+    assert time.process_time() - begun < 2 * 0.8 * epochs
+
+
 def test_drawing_futures_never_touches_the_day(instance):
     from benchmarks.dynamic import sampler_of
 
@@ -230,10 +241,34 @@ def test_a_request_that_nobody_can_serve_leaves_no_routes():
     assert route_strings(travel, task).routes is None
 
 
-def test_three_waves_are_routed_too():
+def test_a_route_leaves_when_the_last_of_its_requests_is_released():
     travel, task = line_task()
-    requests = replace(task.requests, release_s=np.array([0, 7_200]))
-    assert sorted(n for one in route(travel, replace(task, requests=requests)).routes for n in one) == [0, 1]
+    later = replace(task.requests, release_s=np.array([0, 7_200]))
+    assert sorted(map(sorted, route(travel, replace(task, requests=later)).routes)) == [[0, 1]]
+    # the first could not wait so long, or must leave now
+    due = replace(later, late_s=np.array([7_299, 10_000]))
+    assert sorted(route(travel, replace(task, requests=due)).routes) == [[0], [1]]
+    now = np.array([True, False])
+    assert sorted(route(travel, replace(task, requests=later, now=now)).routes) == [[0], [1]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_waves_of_any_number_keep_every_rule(seed):
+    travel, task = random_task(seed)
+    release = 3_600 * np.random.default_rng(seed).integers(0, 3, len(task.requests))
+    late = np.maximum(task.requests.late_s, release + travel[0, 1:])
+    requests = replace(task.requests, release_s=release, late_s=late)
+    task = replace(task, requests=requests, now=task.now & (release == 0), later=release > 0)
+    answer = route_strings(travel, task)
+    assert sorted(n for one in answer.routes for n in one) == list(range(len(requests)))
+    for visits in answer.routes:
+        clock, place = release[visits].max(), 0
+        assert not (task.now[visits].any() and clock > 0)
+        for n in visits:
+            clock = max(clock + travel[place, requests.place[n]], requests.early_s[n])
+            assert clock <= requests.late_s[n]
+            clock, place = clock + requests.service_s[n], requests.place[n]
+        assert clock + travel[place, 0] <= task.close_s and requests.demand[visits].sum() <= task.capacity
 
 
 def test_a_process_that_dies_loses_its_answer_and_no_more(instance):
