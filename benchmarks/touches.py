@@ -181,10 +181,17 @@ def command(home: Path, orders: str, days: str, seeds: str, rules: str) -> Any:
         click.echo(f"{size:>6} orders a day: {rows[-1]}", err=True)
     known = [one["orders"] for one in played]
     fits = {name: exponent(known, [one["touches"][name] for one in played]) for name in asked}
+    # what a standing answer has answered would have been a touch
+    asked_all = {
+        name: exponent(known, [one["touches"][name] + one["alone"][name] for one in played])
+        for name in asked
+        if RULES[name].standing_after is not None
+    }
     minutes = {name: exponent(known, [_minutes(one, name) for one in played]) for name in asked}
     result = {
         "rows": rows,
         "exponents": fits,
+        "exponents_if_nothing_stood": asked_all,
         "exponents_of_touch_minutes": minutes,
         "target": TARGET,
         "rules": {name: ASKED[name] for name in asked},
