@@ -118,7 +118,7 @@ def test_a_reader_of_the_stream_that_stops_reading_is_let_go_and_holds_nobody_up
         day = make_day(orders=6, vans=2, iterations=50)
         with Journal(tmp_path) as journal:
             engine = Engine(day, journal)
-            stream = web._decisions(engine, Connected())
+            stream = web._decisions(engine, Connected(), lambda: False)
             assert await anext(stream) == ": open\n\n"
             events = [event(f"c{n}", "cancelled", 27_000 + n, order_id=f"o{n}") for n in range(1, 7)]
             done = await asyncio.wrap_future(engine.submit(events))  # it is not held up by who does not read
