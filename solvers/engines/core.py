@@ -26,6 +26,9 @@ FEW_ROUTES = 10
 """Parts with fewer routes are traps: how many routes there are is settled over the whole, which is then searched."""
 GLANCE_S = 0.05
 """Seconds of the compiled engine that show whether routes are few."""
+LOOK_SHARE, LOOK_S, PERHAPS = 0.03, 1.0, 4
+"""Share of the time, and seconds at most, in which it tells better where insertion leaves up to so many times as many
+routes as would be few."""
 WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 80, 500
 """Problems up to this size are searched whole; with more time larger ones, by so many stops a second up to the last."""
 ANNEAL_S = 0.01
@@ -77,6 +80,9 @@ def _run(crew: Crew, chance: random.Random, seed: int, initial: Sequences | None
         return portfolio(crew, seed, initial)
     if not initial and size <= LARGE and crew.startable and crew.seconds >= SHORT_S:
         inserted = crew.whole([Task(GLANCE_S, seed, cpu=crew.cpu, engine="compiled")])
+        if not _few_routes(inserted) and _few_routes(inserted, PERHAPS):
+            look = min(LOOK_S, LOOK_SHARE * crew.seconds)
+            inserted = crew.whole([Task(look, seed, initial=inserted, cpu=crew.cpu, engine="compiled")]) or inserted
         if _few_routes(inserted):
             return side_by_side(crew, seed, inserted)
     search = PartSearch(crew, chance)
@@ -111,6 +117,6 @@ def _largest_whole(seconds: float) -> float:
     return max(WHOLE, min(WHOLE_MOST, WHOLE_A_SECOND * seconds))
 
 
-def _few_routes(routes: Sequences | None) -> bool:
-    """Whether a part of ``routes`` would hold too few of them."""
-    return routes is not None and len(routes) * PART < FEW_ROUTES * sum(len(ids) for ids in routes.values())
+def _few_routes(routes: Sequences | None, times: int = 1) -> bool:
+    """Whether a part of ``routes`` would hold too few of them, or up to so many ``times`` as many."""
+    return routes is not None and len(routes) * PART < times * FEW_ROUTES * sum(len(ids) for ids in routes.values())

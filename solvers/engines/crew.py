@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait as wait_for
 
 from solvers.engines import RELOAD, Sequences
@@ -30,6 +30,12 @@ COLD_SHARE = 0.5
 CHOOSY = 0.2
 """Share of orders that not every vehicle may serve, from which the compiled engine searches the whole at length."""
 Progress = Callable[[str], None]
+
+
+def fittest(answers: Iterable[Answer | None]) -> Answer | None:
+    """The answer with a plan that leaves the fewest required orders out, then the cheapest."""
+    found = [one for one in answers if one is not None and one.sequences is not None]
+    return min(found, key=lambda one: (one.left, one.cost), default=None)
 
 
 class Crew:
@@ -76,7 +82,12 @@ class Crew:
         return self.begun + self.seconds - time.monotonic()
 
     def whole(self, tasks: list[Task], overtime: float = float("inf")) -> Sequences | None:
-        """Run one task a worker; the answer that leaves the fewest required orders out, then the cheapest.
+        """Run one task a worker; the answer that leaves the fewest required orders out, then the cheapest."""
+        best = fittest(self.each(tasks, overtime))
+        return None if best is None else best.sequences
+
+    def each(self, tasks: list[Task], overtime: float = float("inf")) -> list[Answer | None]:
+        """Run one task a worker; the answers in turn, None where a worker was stopped.
 
         Once an answer leaves nothing required out, others are waited for no longer than ``overtime`` times their
         seconds (PyVRP's first descent on a large problem cannot be told to stop).
@@ -91,23 +102,21 @@ class Crew:
             elif not self.startable:
                 # without the plan of a search of the whole there is none: it is waited for longer
                 worker.due = max(worker.due, time.monotonic() + 0.6 * self.left())
-        best: Answer | None = None
+        answers: list[Answer | None] = [None] * len(self.team)
         while any(worker.task for worker in self.team):
             for worker in self.answering():
                 answer = worker.answer()
                 if answer.error:
                     self.say(f"{answer.error}")
                 self.remember(answer)
-                if answer.sequences is not None and (
-                    best is None or (answer.left, answer.cost) < (best.left, best.cost)
-                ):
-                    best = answer
+                answers[self.team.index(worker)] = answer
+            best = fittest(answers)
             late = not self.cpu and time.monotonic() - begun > overtime * longest
             if late and best is not None and best.left == 0:
                 for worker in self.team:
                     if worker.task is not None:
                         worker.restart()
-        return None if best is None else best.sequences
+        return answers[: len(tasks)]
 
     def answering(self, patience: float = 0.25) -> list[Worker]:
         """Workers whose answers are there; those that are overdue are killed."""

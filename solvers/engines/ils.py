@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from solvers.engines.neighbours import neighbours
+from solvers.engines.threshold import improve
 
 SAMPLE = 200
 NEAREST = 5
@@ -35,6 +36,17 @@ leave more iterations. Neither is better everywhere, so that searches take them 
 MANY_NEIGHBOURS = 50
 """PyVRP's own number: where routes are few and long, fewer leave too many routes."""
 
+Prices = tuple[list[float], float, float]
+"""What a unit of load (one price a dimension), of lateness and of distance beyond the limit costs the search."""
+
+
+class Found(NamedTuple):
+    """The best solution, its cost, and the prices that the search has learnt."""
+
+    best: Any
+    cost: int
+    prices: Prices
+
 
 def run(
     data: Any,
@@ -50,8 +62,10 @@ def run(
     on_best: Callable[[Any], object] | None = None,
     usual: bool = False,
     near: int = NEIGHBOURS,
-) -> tuple[Any, int]:
-    """Search; the best solution and its cost.
+    prices: Prices | None = None,
+    slack: tuple[float, float] | None = None,
+) -> Found:
+    """Search as the parameters say.
 
     Parameters
     ----------
@@ -69,6 +83,11 @@ def run(
         Whether all parameters are PyVRP's own (``factor``, ``shake`` and ``near`` then say nothing).
     near
         Neighbours of each order.
+    prices
+        First prices, from a search that has learnt them; else ``factor`` says.
+    slack
+        With it the search goes on from ``initial`` and accepts what lies within a share of the best cost, which falls
+        from the first to the last number (``threshold``), instead of late acceptance.
     """
     from pyvrp import (
         IteratedLocalSearch,
@@ -97,7 +116,9 @@ def run(
         settings = IteratedLocalSearchParams()
     else:
         penalties = PenaltyParams(solutions_between_updates=BETWEEN_UPDATES, min_penalty=LOWEST, max_penalty=HIGHEST)
-        loads, lateness, distance = first_penalties(data, factor)
+        if prices is None or len(prices[0]) != data.num_load_dimensions:
+            prices = first_penalties(data, factor)
+        loads, lateness, distance = prices
         manager = PenaltyManager((loads, lateness, distance), penalties)
         strict = PenaltyManager(([20 * one for one in loads], 20 * lateness, 20 * distance), penalties)
         length = history_length(seconds, data.num_clients + 2 * data.num_shipments, iterations)
@@ -107,10 +128,20 @@ def run(
         initial = search(Solution.make_random(data, generator), first, exhaustive=True)
     if on_best is not None:
         settings.callbacks.on_best = on_best
-    algorithm = IteratedLocalSearch(data, manager, search, initial, settings)
-    stop: Any = MaxIterations(iterations) if iterations is not None else lambda _: clock() >= deadline
-    result = algorithm.run(stop, False, False)
-    return result.best, money(result.best)
+    if slack is not None:
+        begun = clock()
+
+        def done(turn: int) -> float:
+            """Share of the search that is over."""
+            return turn / iterations if iterations is not None else (clock() - begun) / max(1e-9, deadline - begun)
+
+        best = improve(manager, search, initial, slack, done, on_best)
+    else:
+        algorithm = IteratedLocalSearch(data, manager, search, initial, settings)
+        stop: Any = MaxIterations(iterations) if iterations is not None else lambda _: clock() >= deadline
+        best = algorithm.run(stop, False, False).best
+    loads, lateness, distance = manager.penalties()
+    return Found(best, money(best), (loads, float(lateness), float(distance)))
 
 
 def money(solution: Any) -> int:

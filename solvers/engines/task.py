@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from solvers.engines import Sequences
-from solvers.engines.ils import NEIGHBOURS, SHAKES
+from solvers.engines.ils import NEIGHBOURS, SHAKES, Prices
 from solvers.problem import Order, PlanningProblem, Travel, Vehicle
 
 SEED_S = 0.4
@@ -27,10 +27,11 @@ class Task:
     """One search: over the orders and vehicles named (``None``: all), from ``initial`` where it has routes.
 
     ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``), ``shake`` its perturbations
-    (``ils.SHAKES``), ``near`` its neighbours; ``usual``: all its parameters are its own instead; ``seeded``: it begins
-    with a plan of the compiled engine. ``cpu``: ``seconds`` are the process's own processor seconds. ``engine``:
-    ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's first and last temperature, in typical legs,
-    ``trail`` whether it brings along plans that it went through.
+    (``ils.SHAKES``), ``near`` its neighbours; ``usual``: all its parameters are its own instead; ``prices``: first
+    prices that another search has learnt, in minor units; ``slack``: it goes on from ``initial`` under a threshold
+    (``ils.run``); ``seeded``: it begins with a plan of the compiled engine. ``cpu``: ``seconds`` are the process's own
+    processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's first and last
+    temperature, in typical legs, ``trail`` whether it brings along plans that it went through.
     """
 
     seconds: float
@@ -43,6 +44,8 @@ class Task:
     seeded: bool = False
     usual: bool = False
     near: int = NEIGHBOURS
+    prices: Prices | None = None
+    slack: tuple[float, float] | None = None
     iterations: int | None = None
     required: bool = True
     cpu: bool = False
@@ -54,11 +57,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """``sequences`` is None where nothing feasible, or nothing better than ``initial``, was found.
+    """``sequences`` is None where nothing feasible, or (without ``slack``) nothing better than ``initial``, was found.
 
     ``cost``, and ``before`` of the initial plan, are in minor units with the penalties of what is left out; ``left``
     counts required orders among that. ``error``: what went wrong in the process, in one line. ``trail``: earlier best
-    plans, whose routes may serve again.
+    plans, whose routes may serve again. ``prices``: what PyVRP has learnt, in minor units.
     """
 
     sequences: Sequences | None
@@ -67,6 +70,7 @@ class Answer:
     trail: tuple[Sequences, ...] = ()
     left: int = 0
     before: float | None = None
+    prices: Prices | None = None
 
 
 def part_of(
@@ -148,7 +152,7 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
     initial = solution_of(compiled, evaluator, first) if first else None
     seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
     trail: deque[Any] = deque(maxlen=TRAIL)
-    best, cost = run(
+    best, cost, learnt = run(
         compiled.data,
         seconds,
         task.seed,
@@ -161,15 +165,25 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         on_best=trail.append,
         usual=task.usual,
         near=task.near,
+        prices=None if task.prices is None else _times(task.prices, compiled.scale),
+        slack=None if initial is None else task.slack,
     )
+    prices = _times(learnt, 1.0 / compiled.scale)
     earlier = tuple(sequences_of(compiled, one) for one in trail if one.is_feasible())
     if not best.is_feasible():
         return Answer(None, float("inf"))
     before = money(initial) / compiled.scale if initial is not None and initial.is_feasible() else None
-    if before is not None and cost / compiled.scale >= before and not task.seeded:
-        return Answer(None, cost / compiled.scale, trail=earlier, before=before)
+    if before is not None and cost / compiled.scale >= before and not task.seeded and not task.slack:
+        return Answer(None, cost / compiled.scale, trail=earlier, before=before, prices=prices)
     found = sequences_of(compiled, best)
-    return Answer(found, cost / compiled.scale, "", earlier, left_required(evaluator.problem, found), before)
+    left = left_required(evaluator.problem, found)
+    return Answer(found, cost / compiled.scale, "", earlier, left, before, prices)
+
+
+def _times(prices: Prices, factor: float) -> Prices:
+    """Prices in another unit of money."""
+    loads, lateness, distance = prices
+    return [one * factor for one in loads], lateness * factor, distance * factor
 
 
 def _compiled(evaluator: Any, task: Task, clock: Callable[[], float], started: float) -> Answer:

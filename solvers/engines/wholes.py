@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from solvers.engines import Sequences
-from solvers.engines.crew import LARGE, PATIENCE_S, SHORT_S, Crew
+from solvers.engines.crew import LARGE, PATIENCE_S, SHORT_S, Crew, fittest
 from solvers.engines.ils import MANY_NEIGHBOURS, SHAKES
 from solvers.engines.nearest import nearest_plan
+from solvers.engines.slices import improved
 from solvers.engines.task import Task
 
+APART_SHARE = 0.25
+"""Share of the time in which each core searches the whole from a start of its own, where routes are few and long."""
 CLOSING_SHARE = 0.03
-"""Share of the time in which the best of long searches is improved further."""
+"""Share of the time in which the plan is improved further after the master."""
 MASTER_FEW_S = 1.0
 """Seconds kept for the master where routes are few: they hardly go together."""
 CLOSING_S = 0.7
@@ -102,19 +105,26 @@ def annealed(crew: Crew, seed: int) -> Sequences | None:
 
 
 def side_by_side(crew: Crew, seed: int, best: Sequences | None) -> Sequences | None:
-    """Searches of the whole that nothing interrupts, every other one PyVRP as it comes; the best is gone on with.
+    """Searches of the whole, every other one PyVRP as it comes; then all cores improve the best, in slices.
 
     Where routes are few and long, how a search ends is largely decided by how many routes its first seconds leave,
-    and a search begun from a plan hardly changes that number: so each core has one from its own start to the end.
+    and a search begun from a plan hardly changes that number: so each core has a start of its own.
     """
-    seconds = (1.0 - CLOSING_SHARE) * crew.left() - min(MASTER_FEW_S, crew.for_the_master())
+    reserve = CLOSING_SHARE * crew.left() + min(MASTER_FEW_S, crew.for_the_master())
+    seconds = APART_SHARE * crew.left()
     crew.say("few long routes: searches of the whole side by side")
     usual = Task(seconds, seed, usual=True, cpu=crew.cpu)
     own = Task(seconds, seed, factor=FACTORS[0], near=MANY_NEIGHBOURS, cpu=crew.cpu)
     kinds = [own if n % 2 or len(crew.team) == 1 else usual for n in range(len(crew.team))]
-    found = crew.whole([replace(one, seed=seed + n, shake=SHAKES[n // 2 % len(SHAKES)]) for n, one in enumerate(kinds)])
-    if found is not None and (best is None or crew.rank(found) < crew.rank(best)):
-        best = found
+    tasks = [replace(one, seed=seed + n, shake=SHAKES[n // 2 % len(SHAKES)]) for n, one in enumerate(kinds)]
+    answers = crew.each(tasks)
+    answer = fittest(answers)
+    if answer is not None and (best is None or crew.rank(answer.sequences or {}) <= crew.rank(best)):
+        best = answer.sequences
+    if best is not None:
+        # PyVRP's own prices start far too high to have fallen by now
+        learnt = (one.prices for one, task in zip(answers, kinds, strict=True) if one is not None and not task.usual)
+        best = improved(crew, seed, best, next(learnt, None), reserve)
     return closed(crew, seed, crew.recombined(best))
 
 
