@@ -176,12 +176,7 @@ def command(
 
 
 def _day(
-    instance: Instance,
-    seed: int,
-    reference: int | None,
-    seconds: float,
-    pool: Pool,
-    no_baselines: bool,
+    instance: Instance, seed: int, reference: int | None, seconds: float, pool: Pool, no_baselines: bool
 ) -> dict[str, Any]:
     policies: dict[str, Policy] = {"": Conditional()}
     if not no_baselines:

@@ -136,10 +136,10 @@ def weekly_fit(moment: datetime) -> datetime:
 
 def _fit_at(lake: Lake, registry: Registry, source: str, task: str, fitted: datetime) -> Served | None:
     """A model of what was known at ``fitted``, registered. None where there was too little to learn from."""
-    visits = outcomes_at(lake, source, fitted).visits
-    visits = visits[visits["attempt"] == 1]
     if task == "eta":
         return None  # an error of arrival needs the plan that was promised: only registered versions know it
+    visits = outcomes_at(lake, source, fitted).visits
+    visits = visits[visits["attempt"] == 1]
     if task == "late":
         label = (visits["started_at"].fillna(visits["concluded_at"]) > visits["window_end"]).astype(float)
     elif task == "failed":

@@ -46,7 +46,7 @@ def entity_state(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.
     ],
 )
 def predictions(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
-    """Chance of a failed or late stop and quantiles of its arrival, by the champions of the registry."""
+    """Chance of a failed or late stop and quantiles of its arrival, by models that knew nothing later."""
     from orchestration.predicting import predict_days
 
     first, last = date_range(context)

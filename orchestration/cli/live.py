@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from orchestration.cli.approvals import with_day_rules
+from orchestration.cli.day_rules import with_day_rules
 from orchestration.cli.options import fivefold_command
 
 HAND_OVER_S = 0.5

@@ -10,12 +10,12 @@ import pandas as pd
 
 from domain import tables
 from domain.errors import InputError
-from operations.state import Said, Sort, StandingAnswer
+from operations.state import Approvals, Said, Sort, StandingAnswer
 from operations.state.standing import ACCEPTED, DECLINED, WITHDRAWN
 from orchestration.lake import Lake
 
 REMEMBERED_DAYS = 28
-A_DAY = 4
+USUAL = Approvals()
 KINDS = ("assign", "tender", "leave")
 
 
@@ -58,7 +58,15 @@ def listed(lake: Lake, source: str, today: date) -> list[dict[str, Any]]:
 
 
 def allow(
-    lake: Lake, source: str, sort: str, limit_minor: int, until: date, by: str, reason: str, *, a_day: int = A_DAY
+    lake: Lake,
+    source: str,
+    sort: str,
+    limit_minor: int,
+    until: date,
+    by: str,
+    reason: str,
+    *,
+    a_day: int = USUAL.standing_a_day,
 ) -> dict[str, Any]:
     """Let a sort of matters (``cause/fleet/kind``; fleet ``-``: none) be done up to a limit; the row that was written.
 
@@ -71,7 +79,7 @@ def allow(
         raise InputError("a standing answer needs a limit above 0")
     whose = Sort(cause, "" if fleet == "-" else fleet, kind)
     _end(lake, source, whose, by, f"replaced: {reason}")
-    name = f"{whose.name}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    name = f"{whose.name}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
     return _write(lake, source, StandingAnswer(name, whose, limit_minor, a_day, until, ACCEPTED, by, reason))
 
 
@@ -147,4 +155,4 @@ def _answers(rows: pd.DataFrame) -> list[StandingAnswer]:
 
 def default_until(today: date) -> date:
     """How long one holds that says nothing else."""
-    return today + timedelta(days=REMEMBERED_DAYS)
+    return today + timedelta(days=USUAL.standing_days)

@@ -50,8 +50,6 @@ def portfolio(crew: Crew, seed: int, initial: Sequences | None) -> Sequences | N
     several = crew.choosy or (crew.covered and crew.kinds > 1)
     mixed = initial is None and several and crew.seconds >= SHORT_S and len(crew.problem.orders) >= MIXED
     seeded = initial is None and crew.covered and len(crew.problem.orders) > SEEDED
-    # small days of like vehicles: PyVRP's own parameters settle some better, ours others
-    usual = initial is None and not several and len(crew.team) > 1
     for number, share in enumerate(rounds):
         reserve = 0.05 + crew.for_the_master()
         if best is None and crew.startable:
@@ -66,7 +64,6 @@ def portfolio(crew: Crew, seed: int, initial: Sequences | None) -> Sequences | N
                     seeded=seeded and best is None and n % 2 == 1,
                     factor=FACTORS[n % 2],
                     shake=SHAKES[(n + number) % 2],
-                    usual=usual and best is None and n % 2 == 0,
                     cpu=crew.cpu,
                     engine="compiled" if mixed and best is None and n % 2 else "pyvrp",
                     hot=LONG_HOT,

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from domain.errors import InputError
 from operations.state import Approvals, Coming
-from orchestration.cli.approvals import with_day_rules
+from orchestration.cli.day_rules import with_day_rules
 from orchestration.cli.dispatch import command as dispatch
 from orchestration.live.begin import day_folder
 from orchestration.live.dayfile import write_day
