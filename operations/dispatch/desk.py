@@ -10,7 +10,7 @@ from operations.dispatch.habits import Habits
 from operations.dispatch.repair import insertion_into, insertions, why_not
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
 from operations.state.entities import ABOARD, BROKEN, OPEN
-from operations.state.events import ABOUT_STANDING, APPROVED, CLOSED, OVERRIDE, REJECTED
+from operations.state.events import ABOUT_STANDING, APPROVED, CLOSED, OVERRIDE
 from operations.state.proposals import Item, ProposalState
 from solvers.problem import DELIVERY, Order
 
@@ -43,12 +43,12 @@ class Desk(Habits):
         proposal = self.state.proposals.get(str(event.facts.get("proposal")), ProposalState(""))
         if not proposal.items:
             self._add("refuse", (), f"there is no proposal {event.facts.get('proposal')}")
-        elif proposal.contradictions or (proposal.status, event.kind) not in (
-            (APPROVED, APPROVED),
-            (REJECTED, REJECTED),
-        ):
-            names = tuple(item.order_id for item in proposal.items)
-            self._add("refuse", names, f"it was {proposal.status} before")
+        elif proposal.answers > 1:
+            by = f" by {proposal.by}" if proposal.by else ""
+            known = f"it was {proposal.status}{by} before"
+            if proposal.status == "closed":
+                known = "nobody answered in time: it is done"
+            self._add("refuse", tuple(item.order_id for item in proposal.items), known)
         elif event.kind == APPROVED:
             by, why = proposal.by or "a person", proposal.reason
             self._carry_out(proposal, f"approved by {by}" + (f": {why}" if why else ""))
@@ -127,7 +127,7 @@ class Desk(Habits):
         for holder in holders:
             if holder.left and holder.status != BROKEN and order.kind == DELIVERY:
                 return f"its goods are aboard {holder.vehicle_id}"
-            if holder.vehicle_id == event.vehicle_id:
+            if holder.vehicle_id == event.vehicle_id and holder.status != BROKEN:
                 return f"it is on the route of {event.vehicle_id} already"
         considered = self.considered(order, insertions(state, order))
         if event.vehicle_id:

@@ -34,8 +34,9 @@ class ProposalState:
     """What one cause calls for, to be answered as one: its name is that of the event that began it.
 
     ``status``: ``open``, ``approved``, ``rejected`` or ``closed`` (done without an answer, or taken back), by the first
-    answer; empty: nobody has proposed it. ``contradictions``: answers after the first. ``overridden``: orders that a
-    person decided otherwise. ``cause``, ``fleet_id``: the kind of event it comes from, and whose, where it is known.
+    answer; empty: nobody has proposed it. ``answers``: how many it got; ``contradictions``: those that say otherwise
+    than the first. ``overridden``: orders that a person decided otherwise. ``cause``, ``fleet_id``: the kind of event
+    it comes from, and whose, where it is known.
     """
 
     proposal_id: str
@@ -46,6 +47,7 @@ class ProposalState:
     answered_s: int = 0
     by: str = ""
     reason: str = ""
+    answers: int = 0
     contradictions: int = 0
     overridden: tuple[str, ...] = ()
     cause: str = ""
@@ -70,7 +72,7 @@ ANSWERS = {APPROVED: "approved", REJECTED: "rejected", CLOSED: "closed"}
 
 def proposal_state(proposal_id: str, events: Sequence[Event]) -> ProposalState:
     """A proposal from its events: what is proposed first, then answers in the order in which they were given."""
-    state, answered = ProposalState(proposal_id), False
+    state = ProposalState(proposal_id)
     for event in sorted(events, key=lambda one: (one.kind != PROPOSED, *one.moment)):
         if event.kind == PROPOSED:
             until_s = event.number("until_s")
@@ -86,10 +88,10 @@ def proposal_state(proposal_id: str, events: Sequence[Event]) -> ProposalState:
         elif event.kind == OVERRIDE and event.order_id:
             state = replace(state, overridden=tuple(sorted({*state.overridden, event.order_id})))
         elif event.kind in ANSWERS and state.items:
-            if answered:
+            state = replace(state, answers=state.answers + 1)
+            if state.answers > 1:
                 state = replace(state, contradictions=state.contradictions + (ANSWERS[event.kind] != state.status))
                 continue
-            answered = True
             by, reason = (str(event.facts.get(name, "")) for name in ("by", "reason"))
             state = replace(state, status=ANSWERS[event.kind], answered_s=event.at_s, by=by, reason=reason)
     return state

@@ -24,12 +24,14 @@ def dispatch_decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResul
     from orchestration.live.batch import decide_batch
 
     ages: list[float | None] = []
-    header, rows = ["date", "events", "taken", "refused", "decisions", "newest outcome, min p95", "served live"], []
+    header = ["date", "events", "taken", "refused", "decisions", "waiting", "newest outcome, min p95", "served live"]
+    rows = []
     for key in sorted(context.partition_keys):
         done = decide_batch(settings.home(), settings.source(), date.fromisoformat(key))
         ages.append(done.newest_outcome_age_min_p95)
         old = "" if ages[-1] is None else f"{ages[-1]:g}"
-        rows.append((key, done.events, done.taken, done.refused, done.decisions, old, "yes" if done.served else ""))
+        served = "yes" if done.served else ""
+        rows.append((key, done.events, done.taken, done.refused, done.decisions, done.waiting, old, served))
     known = [one for one in ages if one is not None]
     metadata: dict[str, Any] = {
         "batches": markdown_table(header, rows),

@@ -36,6 +36,7 @@ COMMANDS = {
     "constraints": "The constraint types, their parameters and units",
     "live": "The day as a service: events in, decisions out, a page for dispatchers",
     "dispatch": "One micro-batch of a running day: what became known is decided",
+    "proposals": "What of a running day waits for a person: list it, approve it, decide otherwise",
     "standing": "What dispatchers let be done without asking again: list it, allow it, end it",
     "replay": "Decide a day again and compare it bit for bit",
     "invoice": "What a contract says is owed; a carrier's invoice reconciled line by line",

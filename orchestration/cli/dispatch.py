@@ -30,6 +30,9 @@ def command(home: Path, source: str, service_date: datetime, given: dict[str, An
             click.echo("a live service serves this day")
         for key in ("events", "taken", "refused", "decisions"):
             click.echo(f"{key:>10}  {result[key]}")
+        if result["waiting"]:
+            day = f"{source} {service_date.date()}"
+            click.echo(f"{result['waiting']:>10}  waiting for a person: fivefold proposals list {day}")
         for one in result["standing"].get("in_force", ()):
             click.echo(
                 f"standing answer {one['sort']}: up to {one['limit_minor'] / 100:.2f} until {one['until']}, "

@@ -76,15 +76,17 @@ def command(
     from orchestration.live.begin import begin_day, day_folder
     from orchestration.live.dayfile import midnight_of, read_day, write_day
     from orchestration.live.engine import Engine
-    from orchestration.live.journal import Journal
+    from orchestration.live.feeds import AnswersFeed, Follower, feed_of
+    from orchestration.live.journal import Journal, event_of
     from orchestration.live.rules import day_rules, kept_or_refused
     from orchestration.live.view import desk, standing
+    from orchestration.live.wire import event_from
     from orchestration.stop_scores import ScoresOfDay
 
     try:
         import uvicorn
 
-        from orchestration.live.web import create_app, event_from
+        from orchestration.live.web import create_app
     except ImportError:
         raise InputError("fivefold live needs the extra messages: pip install 'fivefold[messages]'") from None
 
@@ -100,11 +102,9 @@ def command(
         midnight = midnight_of(folder)
         wall = (lambda: int(time.time() - midnight.timestamp())) if clock == "wall" else None
         engine = Engine(read_day(folder), journal, wall_clock=wall)
-        follower = None
+        followers = [Follower(AnswersFeed(folder), engine, event_of)]
         if events_from:
-            from orchestration.live.feeds import Follower, feed_of
-
-            follower = Follower(feed_of(events_from, folder), engine, event_from)
+            followers.append(Follower(feed_of(events_from, folder), engine, event_from))
         token, where = token_of(folder)
         # before its first event a day has the scores of its plan, made the evening before
         now = lambda: midnight + timedelta(seconds=max(0, engine.state.clock_s))  # noqa: E731
@@ -128,8 +128,8 @@ def command(
         watch.start()
         hand.start()
         server.run([socket])
-        if follower is not None:
-            follower.close()
+        for one in followers:
+            one.close()
         engine.close()
         ending.set()
         hand.join(30)

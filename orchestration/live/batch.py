@@ -1,7 +1,7 @@
 """The live day in micro-batches: the same journal and the same core, without a service. What runs every few minutes.
 
-Events come from the lake; each is decided once, by its name in the journal. While a live service serves the day, the
-batch leaves it alone.
+Events come from the lake and from people who answer; each is decided once, by its name in the journal. While a live
+service serves the day, the batch leaves it alone.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from orchestration.lake import Lake
 from orchestration.live.begin import begin_day, day_folder, events_of
 from orchestration.live.dayfile import midnight_of, read_day, write_day
 from orchestration.live.engine import BATCH, REFUSED, TAKEN, Engine
-from orchestration.live.journal import Journal
+from orchestration.live.journal import Journal, event_of
 from orchestration.live.outbox import DecisionOutbox
 from orchestration.live.rules import day_rules, kept_or_refused
-from orchestration.live.view import standing
+from orchestration.live.view import queue, standing
+
+MOST_ANSWERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Batch:
     taken: int = 0
     refused: int = 0
     decisions: int = 0
+    waiting: int = 0
+    """Proposals that wait for a person."""
     served: bool = False
     newest_outcome_age_min_p95: float | None = None
     """Age of the newest outcome that the day's decisions knew, in minutes: 95 of 100 knew a newer one."""
@@ -68,6 +72,9 @@ def decide_batch(home: Path, source: str, service_date: date, given: Mapping[str
             before = journal.counts()[1]
             known = journal.names()
             events = [one for one in events_of(lake, source, service_date, midnight) if one.event_id not in known]
+            # an answer counts from when it was given, not from when this batch runs
+            given_so_far = [event_of(row) for _, row in journal.answers(most=MOST_ANSWERS)]
+            events = sorted([*given_so_far, *events], key=lambda one: one.seen_s) if given_so_far else events
             results = []
             for first in range(0, len(events), BATCH):
                 results += engine.submit(events[first : first + BATCH]).result()
@@ -76,5 +83,5 @@ def decide_batch(home: Path, source: str, service_date: date, given: Mapping[str
             relay(lake, store)
             count = {name: sum(one.result == name for one in results) for name in (TAKEN, REFUSED)}
             made, old = journal.counts()[1] - before, engine.ages.quantile_min(0.95)
-            told = standing(engine.state)
-            return Batch(len(events), count[TAKEN], count[REFUSED], made, False, old, told)
+            told, waits = standing(engine.state), len(queue(engine.state))
+            return Batch(len(events), count[TAKEN], count[REFUSED], made, waits, False, old, told)

@@ -1,4 +1,4 @@
-"""Events from a PostgreSQL table or a NATS JetStream stream, taken in by the same engine as those that come over HTTP.
+"""Events from a PostgreSQL table, a NATS JetStream stream or people's answers, by the same engine as over HTTP.
 
 A feed is read, its events are submitted, and only when they are on disk is the feed told so. A process that dies in
 between reads them again, and the engine knows them by name. A feed that is faster than the engine is read no further
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from domain.errors import InputError
 from operations.state import Event
 from orchestration.live.engine import Engine, OverloadedError, StoppedError
+from orchestration.live.journal import Journal
 
 BATCH = 200
 IDLE_S = 0.2
@@ -158,6 +159,24 @@ class NatsFeed:
         self._run(self._client.close(), 10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+
+
+class AnswersFeed:
+    """What people answer without the page (``orchestration.live.answers``), from beside the journal."""
+
+    name = "answers"
+
+    def __init__(self, folder: Path) -> None:
+        self._journal, self._at = Journal(folder, write=False), 0
+
+    def read(self, most: int) -> Sequence[tuple[Any, Any]]:
+        return self._journal.answers(self._at, most)
+
+    def done(self, positions: Sequence[Any]) -> None:
+        self._at = positions[-1]
+
+    def close(self) -> None:
+        self._journal.close()
 
 
 def _json(data: bytes) -> Any:

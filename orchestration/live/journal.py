@@ -1,5 +1,6 @@
 """The journal: every event with what was decided on it, in one transaction. What it returned from is never lost.
-Events that were refused are kept apart, in quarantine, with the reason.
+Events that were refused are kept apart, in quarantine, with the reason; what people answer without the page waits
+beside it until whoever decides the day takes it in.
 
 SQLite with a write-ahead log and full synchronisation. One process at a time holds the lock file; the kernel lets go of
 it when that process dies, and the next one goes on where it stopped.
@@ -32,6 +33,9 @@ create index if not exists decision_event on decision (event_number);
 create table if not exists quarantine (
     number integer primary key, event_id text not null, reason text not null, seen_s integer not null,
     body text not null unique
+) strict;
+create table if not exists answer (
+    number integer primary key, event_id text not null unique, body text not null
 ) strict;
 """
 
@@ -126,6 +130,33 @@ class Journal:
             {**json.loads(body), "number": number, "reason": reason, "seen_s": seen_s}
             for number, reason, seen_s, body in rows
         ]
+
+    def say(self, event: Event) -> bool:
+        """Keep an answer of a person for whoever decides the day, holding no lock; False: its name is taken."""
+        row = (event.event_id, dump(event))
+        return self.connection.execute("insert or ignore into answer (event_id, body) values (?, ?)", row).rowcount > 0
+
+    def answers(self, after: int = 0, most: int = 500) -> list[tuple[int, dict[str, Any]]]:
+        """Answers that were not taken in yet, with their numbers, oldest first."""
+        rows = self.reader.execute(
+            "select number, body from answer where number > ? and event_id not in (select event_id from event) "
+            "order by number limit ?",
+            (after, most),
+        )
+        return [(int(number), json.loads(body)) for number, body in rows]
+
+    def answer(self, event_id: str) -> Event | None:
+        """An answer by its name, whether or not it was taken in."""
+        row = self.reader.execute("select body from answer where event_id = ?", (event_id,)).fetchone()
+        return event_of(json.loads(row[0])) if row else None
+
+    def decided(self, event_id: str) -> list[Decision] | None:
+        """What was decided on an event; None: it was not taken in."""
+        number = self.reader.execute("select number from event where event_id = ?", (event_id,)).fetchone()
+        if number is None:
+            return None
+        rows = self.reader.execute("select body from decision where event_number = ? order by number", number)
+        return [decision_of(json.loads(body)) for (body,) in rows]
 
     def entries(self) -> Iterator[tuple[Event, tuple[Decision, ...]]]:
         """Events in the order they were taken in, with what was decided on each."""

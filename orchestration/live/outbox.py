@@ -10,10 +10,11 @@ from operations.state import Day
 from operations.state.events import SAID, STANDING
 from operations.state.standing import OFFERED
 from orchestration.live.journal import Journal
+from orchestration.live.said import TABLE as ANSWERS
+from orchestration.live.said import answer_row
 from orchestration.messaging.store import DecisionRow, OutboxStore
 
 TABLE = "operation.dispatch_decisions"
-ANSWERS = "operation.dispatch_answers"
 BATCH = 1_000
 
 
@@ -58,7 +59,7 @@ class DecisionOutbox:
 
     def _answers(self, decision: dict[str, Any]) -> list[DecisionRow]:
         """What people said with it, of matters and of standing answers; that one is offered is nobody's word yet."""
-        moment = (self.midnight + timedelta(seconds=decision["decided_s"])).isoformat()
+        moment = self.midnight + timedelta(seconds=decision["decided_s"])
         rows = []
         for event in decision["events"]:
             facts = event["facts"]
@@ -69,24 +70,8 @@ class DecisionOutbox:
             else:
                 continue
             key = f"{self.source}/{self.day.service_date}/{event['event_id']}"
-            row = {
-                "answer_id": key,
-                "source": self.source,
-                "service_date": self.day.service_date.isoformat(),
-                "said": said,
-                "standing_id": facts.get("standing"),
-                "cause": facts["cause"],
-                "fleet_id": facts["fleet"] or None,
-                "kind": facts["what"],
-                "price_minor": facts.get("limit_minor", facts.get("price_minor")),
-                "currency": self.day.problem.currency,
-                "a_day": facts.get("a_day"),
-                "valid_until": facts.get("until"),
-                "said_by": facts["by"],
-                "why": facts["reason"] or None,
-                "said_at": moment,
-                "as_of": moment,
-                "lake_snapshot": None,
-            }
-            rows.append(DecisionRow(ANSWERS, key, row))
+            date, currency = self.day.service_date, self.day.problem.currency
+            row = answer_row(key, self.source, date, said, facts, moment, currency)
+            plain = {name: one.isoformat() if hasattr(one, "isoformat") else one for name, one in row.items()}
+            rows.append(DecisionRow(ANSWERS, key, plain))
         return rows

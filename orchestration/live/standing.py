@@ -13,6 +13,7 @@ from domain.errors import InputError
 from operations.state import Approvals, Said, Sort, StandingAnswer
 from operations.state.standing import ACCEPTED, DECLINED, WITHDRAWN
 from orchestration.lake import Lake
+from orchestration.live.said import TABLE, answer_row
 
 REMEMBERED_DAYS = 28
 USUAL = Approvals()
@@ -107,31 +108,15 @@ def _write(
 ) -> dict[str, Any]:
     moment = datetime.now(UTC)
     currency = lake.query("select max(currency) as one from raw.tariff_rules where source = ?", [source])["one"].iloc[0]
-    row = {
-        "answer_id": f"{source}/{uuid.uuid4()}",
-        "source": source,
-        "service_date": moment.date(),
-        "said": said,
-        "standing_id": one.standing_id,
-        "cause": one.sort.cause,
-        "fleet_id": one.sort.fleet_id or None,
-        "kind": one.sort.kind,
-        "price_minor": one.limit_minor,
-        "currency": "EUR" if pd.isna(currency) else str(currency),
-        "a_day": one.a_day,
-        "valid_until": one.until,
-        "said_by": by or one.by,
-        "why": reason or one.reason,
-        "said_at": moment,
-        "as_of": moment,
-        "lake_snapshot": None,
-    }
+    facts = one.facts() | {"by": by or one.by, "reason": reason or one.reason}
+    currency = "EUR" if pd.isna(currency) else str(currency)
+    row = answer_row(f"{source}/{uuid.uuid4()}", source, moment.date(), said, facts, moment, currency)
     lake.append(tables.DISPATCH_ANSWERS, pd.DataFrame([row]))
     return {**row, "valid_until": one.until.isoformat(), "service_date": moment.date().isoformat()}
 
 
 def _rows(lake: Lake, source: str) -> pd.DataFrame:
-    rows = lake.query("select * from operation.dispatch_answers where source = ? order by said_at, answer_id", [source])
+    rows = lake.query(f"select * from {TABLE} where source = ? order by said_at, answer_id", [source])
     return rows.assign(said_at=pd.to_datetime(rows["said_at"], utc=True))
 
 

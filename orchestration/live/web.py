@@ -15,18 +15,17 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from domain.errors import InputError
-from operations.decide import OURS, Decision
+from operations.decide import Decision
 from operations.state import Event
-from operations.state.events import INTERNAL
 from orchestration.live.engine import Engine, OverloadedError, StoppedError, metrics
 from orchestration.live.suppose import supposed, what_if
 from orchestration.live.view import brief, overview, places, routes
+from orchestration.live.wire import MOST_TEXT, event_from
 from orchestration.stop_scores import NewestScore
 
 MOST_EVENTS = 1_000
 MOST_SUPPOSED = 100
 MOST_BYTES = 4_000_000
-MOST_TEXT = 200
 ANSWER_S = 60.0
 STREAM_WAITING = 1_000
 """Decisions that may wait for one reader of the stream; a reader that is slower is let go and may come back."""
@@ -34,9 +33,6 @@ STREAM_LOOK_S = 0.5
 """How often a quiet stream looks whether its reader or the service is going."""
 STREAM_STILL_S = 5.0
 """How often a quiet stream says that it is there."""
-TEXTS = ("event_id", "kind", "order_id", "vehicle_id", "fleet_id", "tender_id", "corrects")
-NUMBERS = ("at_s", "seen_s")
-
 
 PARTS = {"page.css": "text/css", "page.js": "text/javascript", "map.js": "text/javascript"}
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'"
@@ -46,35 +42,6 @@ GUARDED = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff
 def asset(name: str) -> str:
     """A file of the dispatcher's page."""
     return files("orchestration.live").joinpath("page").joinpath(name).read_text()
-
-
-def event_from(row: Any) -> Event | str:
-    """The event of a JSON object, or why it is none."""
-    if not isinstance(row, dict):
-        return "an event is an object"
-    if unknown := sorted(set(row) - {*TEXTS, *NUMBERS, "facts"}):
-        return f"there is no field {unknown[0][:40]!r}"
-    values: dict[str, Any] = {}
-    for name in TEXTS:
-        value = row.get(name, "")
-        if not isinstance(value, str) or len(value) > MOST_TEXT:
-            return f"{name} must be a text of {MOST_TEXT} characters at most"
-        values[name] = value
-    for name in NUMBERS:
-        value = row.get(name, row.get("at_s"))
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**9:
-            return f"{name} must be a whole number of seconds after midnight"
-        values[name] = value
-    facts = row.get("facts", {})
-    if not isinstance(facts, dict) or len(facts) > 40:
-        return "facts must be an object of 40 fields at most"
-    for name, value in facts.items():
-        number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**40
-        if not number and not (isinstance(value, str) and len(value) <= MOST_TEXT):
-            return f"fact {name[:40]!r} must be a whole number or a short text"
-    if values["event_id"].startswith(OURS) or values["kind"] in INTERNAL:
-        return "that is for the service to say"
-    return Event(**values, facts=facts)
 
 
 def create_app(
@@ -249,6 +216,3 @@ async def _decisions(engine: Engine, request: Request, ending: Callable[[], bool
             yield f"event: decision\ndata: {json.dumps(brief(decision))}\n\n"
     finally:
         engine.listeners.remove(listener)
-
-
-__all__ = ["create_app", "event_from"]
