@@ -8,6 +8,7 @@ from operations.dispatch.approval import still_agreed, waiting_orders
 from operations.dispatch.decisions import Alternative, clock
 from operations.dispatch.habits import Habits
 from operations.dispatch.repair import insertion_into, insertions, why_not
+from operations.dispatch.rules import fleet_barred
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
 from operations.state.entities import ABOARD, BROKEN, OPEN
 from operations.state.events import ABOUT_STANDING, APPROVED, CLOSED, OVERRIDE
@@ -152,6 +153,8 @@ class Desk(Habits):
         offer = next((one for one in state.day.offers if one.fleet_id == fleet_id), None)
         if offer is None:
             return f"fleet {fleet_id} takes no single orders"
+        if why := fleet_barred(state.day, fleet_id, order):
+            return f"{fleet_id} may not serve the order: {why}"
         last = state.day.latest_dispatch_s(order, offer)
         if state.clock_s > last:
             return f"{fleet_id} could not bring it in time any more"

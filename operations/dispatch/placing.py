@@ -20,6 +20,7 @@ from operations.dispatch.draft import Draft
 from operations.dispatch.later import Choice, hold_until_s, now_or_later
 from operations.dispatch.nobodys import nobodys
 from operations.dispatch.repair import Insertion, insertions
+from operations.dispatch.rules import beyond_a_dispatcher
 from operations.dispatch.standing import Matter, limit_minor
 from operations.dispatch.takeover import FEWEST, Takeover, takeovers
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
@@ -168,7 +169,9 @@ class Placing(Draft):
         matter = self.matters.setdefault((cause, kind), Matter(source, kind))
         matter.orders.append(order.order_id)
         matter.price_minor += price
-        if self._stands(matter, order, price):
+        beyond = beyond_a_dispatcher(self.state.day, order, who.get("vehicle", ""), who.get("fleet", ""))
+        matter.beyond = matter.beyond or beyond
+        if not beyond and self._stands(matter, order, price):
             return False
         joined = joins(self.state, cause)
         self.joins |= joined
@@ -181,14 +184,14 @@ class Placing(Draft):
             "what": kind,
             "price_minor": price,
             "until_s": until_s,
-            "reason": reason,
+            "reason": f"{reason}; {beyond}" if beyond and self.state.day.approvals.standing_after else reason,
             "alternatives": json.dumps([(one.what, one.price_minor) for one in others]),
         }
         if self.state.day.approvals.standing_after is not None:
             facts |= {"cause": source.kind, "fleet": source.fleet_id}
         vehicle, fleet = who.get("vehicle", ""), who.get("fleet", "")
         proposed = self._event(PROPOSED, order_id=order.order_id, vehicle_id=vehicle, fleet_id=fleet, facts=facts)
-        text = f"{kind}: {reason}; waits for a person until {clock_of(until_s)}"
+        text = f"{kind}: {facts['reason']}; waits for a person until {clock_of(until_s)}"
         self._add(
             "propose", (order.order_id,), text, proposed, vehicle=vehicle, fleet=fleet, price=price, alternatives=others
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from operations.dispatch.ahead import ahead, here, to_do
 from operations.dispatch.line import Line, line, line_of
+from operations.dispatch.rules import charged_minor, forbidden
 from operations.state.entities import ABOARD, BROKEN, ENDED, OPEN, VehicleState
 from operations.state.fold import DayState
 from solvers.evaluator import may_serve
@@ -82,6 +83,7 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
         + base.tariff.per_stop_minor
         + base.tariff.per_parcel_minor * order.load.parcels
         + order.expected_failure_minor(base.fleet_id)
+        + charged_minor(state.day, base, order)
     )
     handover, first = None, 1 if vehicle.left and orders else 0
     if goods is not None:
@@ -132,6 +134,8 @@ def _obstacle(state: DayState, base: Vehicle, vehicle: VehicleState, order: Orde
         return f"{name} has ended its route"
     if not may_serve(base, order):
         return f"{name} may not serve the order"
+    if broken := forbidden(state.day, base, order):
+        return f"{name} may not serve the order: {broken}"
     if order.kind == "delivery" and vehicle.left and not rescued:
         return f"{name} has left, the goods are at the depot"
     way = line_of(state, name)

@@ -2,7 +2,8 @@
 
 A standing answer is a person's, for one sort of matters up to a price. It never covers what nobody may say yes to in
 advance: a kind of decision that is not among those of the day, an order somebody has said no to, what follows from a
-person's answer, a cause that is being asked about, more causes than its number of a day.
+person's answer, a cause that is being asked about, more causes than its number of a day, what may break a rule that the
+law, a contract or a promise has set.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Matter:
     kind: str
     orders: list[str] = field(default_factory=list)
     price_minor: int = 0
+    beyond: str = ""
+    """Which rule of others than the dispatcher something of it may break."""
 
     @property
     def sort(self) -> Sort:
@@ -69,6 +72,7 @@ def cover(state: DayState, event: Event, matters: Mapping[Key, Matter], *, dear:
         if (
             asked
             and answer is not None
+            and not matter.beyond
             and matter.kind in rule.standing_kinds
             and spent + matter.price_minor <= limit_minor(state, answer)
             and len(known.causes(sort) | {matter.cause.event_id}) <= answer.a_day

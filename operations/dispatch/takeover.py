@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from domain.errors import PlanningError
 from operations.dispatch.ahead import ahead, here, to_do
 from operations.dispatch.repair import HANDOVER_S, aboard_broken
+from operations.dispatch.rules import charged_minor, rules_between
 from operations.state.day import Day
 from operations.state.entities import IDLE, VehicleState
 from operations.state.fold import DayState
@@ -116,6 +117,7 @@ def _route(
         base.tariff.per_stop_minor
         + base.tariff.per_parcel_minor * by_id[name].load.parcels
         + by_id[name].expected_failure_minor(base.fleet_id)
+        + charged_minor(day, base, by_id[name])
         for name in names
     )
     price, before = driven.cost_minor + flat, sum(otherwise[name] for name in names)
@@ -149,6 +151,7 @@ def _problem(
     wanted = tuple(replace(one, penalty_minor=otherwise[one.order_id], depot_id="goods") for one in orders)
     depots = (*whole.depots, Depot("goods", place))
     try:
-        return PlanningProblem(depots, wanted, (vehicle,), whole.travel, whole.currency, profiles=whole.profiles)
+        rules = rules_between(day, wanted, base)
+        return PlanningProblem(depots, wanted, (vehicle,), whole.travel, whole.currency, rules, profiles=whole.profiles)
     except PlanningError:
         return None  # an order that no problem can hold is looked at by itself

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from operations.dispatch.rules import fleet_barred
 from operations.state.day import Offer
 from operations.state.fold import DayState
 from solvers.problem import Order
@@ -55,6 +56,8 @@ def candidates(state: DayState, order: Order, asked: frozenset[str] = frozenset(
     for offer in state.day.offers:
         latest = state.day.latest_dispatch_s(order, offer)
         if offer.fleet_id in asked or state.clock_s > latest or _busy(state, offer):
+            continue
+        if fleet_barred(state.day, offer.fleet_id, order):
             continue
         price = state.day.tender_minor(offer, order, max(state.clock_s, 0))
         if price < order.penalty_minor or not order.penalty_minor:
