@@ -65,6 +65,8 @@ def _made(maker: Desk) -> tuple[Decision, ...]:
     maker.unanswered()
     if event.kind in PEOPLE:
         maker.answer()
+    if event.kind in (EventType.TENDER_ACCEPTED, EventType.TENDER_DECLINED) and event.tender_id:
+        maker.answered()
     if event.kind == EventType.TENDER_ACCEPTED:
         maker.withdraw()
     if event.kind in (EventType.CANCELLED, EventType.RESCHEDULED):

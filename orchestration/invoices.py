@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
@@ -16,6 +18,8 @@ from solvers.contracts import Asked, Contract, ContractError, RouteWork, VisitWo
 ROUTE_COLUMNS = ("service_date", "route_id", "distance_m", "duration_s")
 STOP_COLUMNS = ("service_date", "route_id", "order_id")
 ASKED_COLUMNS = ("service_date", "rule_id", "route_id", "order_id", "amount_minor")
+AMOUNT = "amount"
+"""In the place of ``amount_minor``: money as people write it."""
 YES, NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -80,18 +84,34 @@ def load_work(routes: Path, stops: Path) -> dict[date, list[RouteWork]]:
     return days
 
 
-def load_asked(path: Path) -> list[Asked]:
-    """The lines of a carrier's invoice; ``number`` is the row in the file."""
+def load_asked(
+    path: Path, columns: Mapping[str, str] | None = None, rules: Mapping[str, str] | None = None
+) -> list[Asked]:
+    """The lines of a carrier's invoice; ``number`` is the row in the file.
+
+    ``columns``: our column -> what the carrier calls it; ``rules``: our rule -> the carrier's word for it. Money is in
+    minor units (``amount_minor``) or as people write it (``amount``: ``40.00``, ``3,10``). A month's line names no
+    route and no order.
+
+    Raises:
+        InputError: names file, row and field, and how another name is given.
+    """
+    ours = {name: theirs for name, theirs in (columns or {}).items() if name in (*ASKED_COLUMNS, AMOUNT)}
+    if strange := sorted(set(columns or {}) - set(ours)):
+        known = ", ".join((*ASKED_COLUMNS, AMOUNT))
+        raise InputError(f"--column {strange[0]}=...: an invoice has no column {strange[0]!r}; it has {known}")
+    own_words = {theirs: name for name, theirs in (rules or {}).items()}
     found = []
-    for number, (where, row) in enumerate(_rows(path, ASKED_COLUMNS), start=2):
+    for number, (where, row) in enumerate(_rows(path, ASKED_COLUMNS, ours), start=2):
+        rule = _text(row, "rule_id", where)
         found.append(
             Asked(
                 number,
                 _date(row, where),
-                _text(row, "rule_id", where),
-                row["route_id"] or "",
-                row["order_id"] or "",
-                _whole(row, "amount_minor", where, low=-(10**12)),
+                own_words.get(rule, rule),
+                (row["route_id"] or "").strip(),
+                (row["order_id"] or "").strip(),
+                _money(row, where) if AMOUNT in row else _whole(row, "amount_minor", where, low=-(10**12)),
             )
         )
     return found
@@ -110,20 +130,51 @@ def _inert(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t") else value
 
 
-def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(
+    path: Path, needed: Sequence[str], columns: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows by our names; ``columns``: ours -> what the file calls it. Fields lie between commas, semicolons or tabs."""
+    ours = {theirs: name for name, theirs in (columns or {}).items()}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if missing := [name for name in needed if name not in (reader.fieldnames or [])]:
-                raise InputError(
-                    f"{path}: column {missing[0]!r} is missing; it has {', '.join(reader.fieldnames or [])}"
-                )
+            reader = csv.DictReader(file, delimiter=_delimiter(file))
+            there = list(reader.fieldnames or [])
+            names = [ours.get(one, one) for one in there]
+            if absent := [theirs for theirs in ours if theirs not in there]:
+                raise InputError(f"{path}: there is no column {absent[0]!r}; {_header(there)}")
+            missing = [one for one in needed if one not in names and not (one == "amount_minor" and AMOUNT in names)]
+            if missing:
+                named = " ".join(f"--column {one}=NAME" for one in missing)
+                hint = f"; where it is called otherwise: {named}" if columns is not None and there else ""
+                either = " (or 'amount', such as 40.00)" if missing[0] == "amount_minor" else ""
+                raise InputError(f"{path}: column {missing[0]!r}{either} is missing; {_header(there)}{hint}")
             for number, row in enumerate(reader, start=2):
                 if None in row:
                     raise InputError(f"{path}, row {number}: more fields than the header has")
-                yield f"{path}, row {number}", row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+                yield f"{path}, row {number}", dict(zip(names, row.values(), strict=True))
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text in UTF-8; save the sheet as CSV (UTF-8)") from None
+    except (OSError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def _header(there: Sequence[str]) -> str:
+    return f"it has {', '.join(there)}" if there else "the file is empty: its first row names the columns"
+
+
+def _delimiter(file: TextIO) -> str:
+    """What lies between fields, by the header."""
+    header = file.readline()
+    file.seek(0)
+    return max((",", ";", "\t"), key=header.count)
+
+
+def _money(row: dict[str, str], where: str) -> int:
+    """An amount as people write it, in minor units."""
+    text = (row.get(AMOUNT) or "").strip()
+    if re.fullmatch(r"-?\d{1,9}([.,]\d{1,2})?", text) is None:
+        raise InputError(f"{where}: amount must be money such as 40.00 or 3,10 (no thousands' marks), is {text[:40]!r}")
+    return int((Decimal(text.replace(",", ".")) * 100).to_integral_value())
 
 
 def _text(row: dict[str, str], name: str, where: str) -> str:
@@ -159,6 +210,9 @@ def _flag(row: dict[str, str], name: str, where: str) -> bool | None:
 def _date(row: dict[str, str], where: str) -> date:
     text = (row.get("service_date") or "").strip()
     try:
-        return date.fromisoformat(text)
+        # with dots it is day, month, year everywhere; with slashes it may be either
+        return datetime.strptime(text, "%d.%m.%Y").date() if "." in text else date.fromisoformat(text)
     except ValueError:
-        raise InputError(f"{where}: service_date must be a date such as 2026-01-31, is {text[:40]!r}") from None
+        raise InputError(
+            f"{where}: service_date must be a date such as 2026-01-31 or 31.01.2026, is {text[:40]!r}"
+        ) from None

@@ -22,7 +22,7 @@ class Decision:
     Attributes:
         kind: assign, tender, leave, resequence, drop, expire, withdraw or lost (a vehicle); hold (it waits
             for what may come); propose (it waits for a person), reject (a person said no), refuse (what a person said
-            cannot be done).
+            cannot be done, what a fleet answered does not count).
         price_minor: what it is expected to cost (a resequence, a hold: less than 0 by what it saves).
         events: what it puts into the state.
     """

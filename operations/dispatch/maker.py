@@ -12,6 +12,8 @@ from operations.dispatch.tenders import standing
 from operations.state.entities import BROKEN, CANCELLED, DELAYED, ENDED, LEFT, TenderState
 from operations.state.fold import DayState
 
+SECOND = ((EventType.TENDER_ACCEPTED, "declined"), (EventType.TENDER_DECLINED, "accepted"))
+"""An answer, and the one before it that it contradicts."""
 PATIENCE_S = 1_800
 """How long after it should have gone on a vehicle is waited for."""
 
@@ -26,6 +28,20 @@ class Maker(Placing):
             over = self._event(EventType.TENDER_EXPIRED, tender_id=tender.tender_id, order_id=tender.order_id)
             reason = f"no answer by {clock_of(tender.expires_s)}"
             self._add("expire", (tender.order_id,), reason, over, fleet=tender.fleet_id)
+
+    def answered(self) -> None:
+        """A fleet's answer that counts for nothing is told so: a second one, one after the end, one to no offer."""
+        event, tender = self.event, self.state.tenders.get(self.event.tender_id)
+        if tender is None or not tender.sent_s:
+            why = f"no offer {event.tender_id} is known"
+        elif event.kind == EventType.TENDER_ACCEPTED and tender.status == "expired":
+            why = f"the offer ended at {clock_of(tender.expires_s)}"
+        elif (event.kind, tender.status) in SECOND:
+            why = f"{tender.fleet_id} had {tender.status} it at {clock_of(tender.answered_s)}: the first answer holds"
+        else:
+            return
+        orders = (tender.order_id,) if tender is not None and tender.order_id else ()
+        self._add("refuse", orders, why, fleet=tender.fleet_id if tender is not None else event.fleet_id)
 
     def withdraw(self) -> None:
         """Two fleets said yes to one order: the first holds, the other is told."""

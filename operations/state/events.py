@@ -28,7 +28,8 @@ PEOPLE = frozenset({APPROVED, REJECTED, OVERRIDE}) | ABOUT_STANDING
 OF_STANDING = frozenset({SAID, STANDING, STANDING_USED})
 INTERNAL = frozenset({ROUTE_SET, ORDER_LEFT, ORDER_HELD, PROPOSED, CLOSED}) | OF_STANDING
 KINDS = frozenset(EventType) | {TICK} | PEOPLE | INTERNAL
-EARLIEST_S, LATEST_S = -86_400, 2 * 86_400
+DAY_S = 86_400
+EARLIEST_S, LATEST_S = -DAY_S, 2 * DAY_S
 AHEAD_S = 300
 """How far a clock may run ahead of ours."""
 
@@ -74,7 +75,9 @@ def why_refused(event: Event) -> str:
     if event.kind not in KINDS:
         return f"there is no event {event.kind[:40]!r}"
     if not EARLIEST_S <= event.at_s <= LATEST_S:
-        return f"it happened {event.at_s} s after midnight: on another day"
+        days = abs(event.at_s // DAY_S)
+        when = f"{days} days {'before' if event.at_s < 0 else 'after'} it"
+        return f"it happened {event.at_s} s after midnight of the service date: on another day, {when}"
     if event.at_s > event.seen_s + AHEAD_S:
         return f"it happens {event.at_s - event.seen_s} s after it was reported: in the future"
     if event.kind in PEOPLE:
@@ -82,8 +85,17 @@ def why_refused(event: Event) -> str:
     nobodys = event.kind in (TICK, CLOSED) or event.kind in OF_STANDING
     if not (event.order_id or event.vehicle_id or event.tender_id) and not nobodys:
         return "it names no order, vehicle or tender"
-    if event.kind == EventType.POSITION and not event.vehicle_id:
+    return _why_no_position(event) if event.kind == EventType.POSITION else ""
+
+
+def _why_no_position(event: Event) -> str:
+    """Why a position is none."""
+    if not event.vehicle_id:
         return "a position names its vehicle"
+    for name, most in (("lat_e6", 90), ("lon_e6", 180)):
+        value = event.facts.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > most * 1_000_000:
+            return f"a position has {name}, millionths of a degree from -{most} to {most} degrees"
     return ""
 
 

@@ -29,7 +29,15 @@ SHOWN = 20
 @click.option("--contract", "contract_file", type=FILE, required=True, help="The contract (YAML).")
 @click.option("--routes", type=FILE, required=True, help="CSV of what ran: service_date, route_id, distance_m, ...")
 @click.option("--stops", type=FILE, required=True, help="CSV of its stops: service_date, route_id, order_id, ...")
-@click.option("--check", type=FILE, default=None, help="CSV of the carrier's invoice, to be held against the contract.")
+@click.option(
+    "--check",
+    type=FILE,
+    default=None,
+    help="CSV of the carrier's invoice, to be held against the contract: service_date, rule_id, route_id, order_id, "
+    "amount_minor (or amount: 40.00).",
+)
+@click.option("--column", "columns", metavar="OURS=THEIRS", multiple=True, help="What the invoice calls a column.")
+@click.option("--rule", "rules", metavar="OURS=THEIRS", multiple=True, help="What the invoice calls a rule.")
 @click.option("--fuel-index", type=int, default=None, help="Published index of the month, in hundredths.")
 @click.option("--open-month", is_flag=True, help="The month is not over: leave out what is settled at its end.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the lines owed.")
@@ -46,14 +54,22 @@ def command(
     routes: Path,
     stops: Path,
     check: Path | None,
+    columns: tuple[str, ...],
+    rules: tuple[str, ...],
     fuel_index: int | None,
     open_month: bool,
     out: Path | None,
 ) -> Any:
+    from domain.errors import InputError
     from orchestration.invoices import load_asked, load_contract, load_work, write_rows
     from solvers.contracts import reconcile, total_minor
 
     contract = load_contract(contract_file)
+    called, words = _pairs("--column", columns), _pairs("--rule", rules)
+    if strange := sorted(
+        set(words) - (known := {one.rule_id for v in contract.versions for one in (*v.rules, *v.monthly)})
+    ):
+        raise InputError(f"--rule: the contract has no rule {strange[0]!r}; it has {', '.join(sorted(known))}")
     owed = _owed(contract, load_work(routes, stops), fuel_index, open_month)
     if out is not None:
         write_rows(out, LINE_COLUMNS, owed, getattr)
@@ -67,7 +83,7 @@ def command(
     }
     if check is None:
         return result, lambda: _show(result)
-    found = reconcile(load_asked(check), owed)
+    found = reconcile(load_asked(check, called, words), owed)
     result |= {
         "asked_minor": found.asked_minor,
         "difference_minor": found.difference_minor,
@@ -78,8 +94,21 @@ def command(
     return result, lambda: _show(result)
 
 
+def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    from domain.errors import InputError
+
+    found: dict[str, str] = {}
+    for one in given:
+        ours, equals, theirs = one.partition("=")
+        if not (ours and equals and theirs) or ours in found:
+            raise InputError(f"{option} {one}: must be OURS=THEIRS, each of ours once")
+        found[ours] = theirs
+    return found
+
+
 def _owed(contract: Any, days: Any, fuel_index: int | None, open_month: bool) -> list[Any]:
-    from solvers.contracts import price_day, settle
+    from domain.errors import InputError
+    from solvers.contracts import ContractError, price_day, settle
 
     lines = []
     for year, month in sorted({(day.year, day.month) for day in days}):
@@ -88,7 +117,14 @@ def _owed(contract: Any, days: Any, fuel_index: int | None, open_month: bool) ->
             lines += [line for day in sorted(own) for line in price_day(contract, day, own[day])]
         else:
             closing = date(year, month, calendar.monthrange(year, month)[1])
-            lines += settle(contract, own, closing=closing, fuel_index=fuel_index)
+            try:
+                lines += settle(contract, own, closing=closing, fuel_index=fuel_index)
+            except ContractError as error:
+                if fuel_index is None and "fuel index" in str(error):
+                    raise InputError(
+                        f"{error}: add --fuel-index, or --open-month to leave out what is settled at the month's end"
+                    ) from None
+                raise
     return lines
 
 
@@ -100,19 +136,29 @@ def _by_rule(lines: list[Any]) -> dict[str, int]:
 
 
 def _show(result: dict[str, Any]) -> None:
-    for name, value in result.items():
-        if name not in ("findings", "by_rule", "counts"):
-            click.echo(f"{name:>18}  {value}")
+    from operations.dispatch.decisions import money
+
+    def cash(minor: int) -> str:
+        return money(minor, result["currency"])
+
+    click.echo(f"{result['contract_id']} of {result['fleet_id']}")
+    for name in ("owed", "asked", "difference"):
+        if f"{name}_minor" in result:
+            click.echo(
+                f"{cash(result[f'{name}_minor']):>18}  {name}" + (f" ({result['lines']} lines)" * (name == "owed"))
+            )
     for rule, amount in result["by_rule"].items():
-        click.echo(f"{amount:>18}  {rule}")
+        click.echo(f"{cash(amount):>18}    owed by {rule}")
     for status, count in result.get("counts", {}).items():
-        click.echo(f"{count:>18}  {status.replace('_', ' ')}")
+        click.echo(f"{count:>18}  {'line' if count == 1 else 'lines'} {status.replace('_', ' ')}")
     findings = result.get("findings", [])
     for one in findings[:SHOWN]:
         row = f"row {one['number']}" if one["number"] else "not on the invoice"
+        about = " ".join(str(one[name]) for name in ("service_date", "rule_id", "route_id", "order_id") if one[name])
         click.echo(
-            f"  {row}: {one['service_date']} {one['rule_id']} {one['route_id']} {one['order_id']}: "
-            f"asked {one['asked_minor']}, owed {one['owed_minor']}: {one['reason']}"
+            f"  {row}: {about}: asked {cash(one['asked_minor'])}, owed {cash(one['owed_minor'])}: {one['reason']}"
         )
     if len(findings) > SHOWN:
         click.echo(f"  and {len(findings) - SHOWN} more; all of them with --json")
+    if "agreed" in result:
+        click.echo("agreed" if result["agreed"] else "not agreed")

@@ -103,7 +103,10 @@ def offers_of(inputs: DayInputs) -> tuple[Offer, ...]:
 
 
 def events_of(lake: Lake, source: str, service_date: date, midnight: datetime) -> list[Event]:
-    """Events of the date as the lake holds them, in the order in which they became known."""
+    """Events of the date as the lake holds them, in the order in which they became known.
+
+    One that is said to happen after it became known is refused as any other of the future (``state.why_refused``).
+    """
     rows = lake.query(
         """
         select event_id, event_type, order_id, vehicle_id, fleet_id, lat, lon, event_time, ingest_time
@@ -126,5 +129,5 @@ def events_of(lake: Lake, source: str, service_date: date, midnight: datetime) -
         at_s = int((pd.Timestamp(row.event_time) - start).total_seconds())
         seen_s = int((pd.Timestamp(row.ingest_time) - start).total_seconds())
         fields = {name: text(getattr(row, name)) for name in ("order_id", "vehicle_id", "fleet_id")}
-        events.append(Event(text(row.event_id), text(row.event_type), at_s, max(at_s, seen_s), **fields, facts=facts))
+        events.append(Event(text(row.event_id), text(row.event_type), at_s, seen_s, **fields, facts=facts))
     return events

@@ -55,6 +55,7 @@ def overview(engine: Engine) -> dict[str, Any]:
                 "late": sum(stop.late_s > 0 for stop in route.stops),
                 "ends_s": route.end_s,
                 "next": route.stops[0].order_id if route.stops else "",
+                "impossible": vehicle.impossible,
                 "at_e6": [round(vehicle.lat * 1e6), round(vehicle.lon * 1e6)]
                 if vehicle.lat is not None and vehicle.lon is not None
                 else None,
@@ -67,6 +68,7 @@ def overview(engine: Engine) -> dict[str, Any]:
         "orders": statuses,
         **_unserved(state),
         "unknown": state.unknown_orders,
+        "unknown_vehicles": sorted(name for name in state.vehicles if name not in state.day.vehicles),
         "refused": engine.quarantined,
         "vehicles": vehicles,
         "offers": [one.fleet_id for one in state.day.offers],

@@ -82,7 +82,7 @@ def reconcile(asked: Sequence[Asked], owed: Sequence[Line]) -> Reconciliation:
             same = next((n for n, line in enumerate(waiting) if line.amount_minor == one.amount_minor), 0)
             due = waiting.pop(same).amount_minor
             status = "agreed" if due == one.amount_minor else "amount_differs"
-            reason = "" if status == "agreed" else f"the contract says {due}"
+            reason = "" if status == "agreed" else f"the contract says {due / 100:.2f}"
             findings.append(_finding(status, one, due, reason))
         elif key in known:
             findings.append(_finding("asked_twice", one, 0, "the same is asked for above"))

@@ -174,6 +174,27 @@ def test_what_is_accepted_twice_is_withdrawn_from_the_second():
         assert standing(state, "new").accepted == "gig-b"
 
 
+def test_a_fleet_whose_answer_does_not_count_is_told_why():
+    asked = run(DAY, [*vans_gone(DAY), created("n", "new", 14, 34_000)])[0]
+    ends = asked.tenders["new@gig-a"].expires_s
+    yes, no = (event(name, f"tender_{name}", 34_100, tender_id="new@gig-a") for name in ("accepted", "declined"))
+    for first, second, words in ((yes, no, "accepted"), (no, yes, "declined")):
+        later = replace(second, at_s=34_200, seen_s=34_200)
+        _, made = step(step(asked, first)[0], later)
+        assert [(one.kind, one.fleet_id, one.reason) for one in made][:1] == [
+            ("refuse", "gig-a", f"gig-a had {words} it at 09:28: the first answer holds")
+        ]
+        # said again under another name it is no contradiction
+        assert step(step(asked, first)[0], replace(first, event_id="again", at_s=34_300, seen_s=34_300))[1] == ()
+    late = event("l", "tender_accepted", ends + 1, tender_id="new@gig-a")
+    made = step(asked, late)[1]
+    assert ("refuse", f"the offer ended at {ends // 3_600:02d}:{ends // 60 % 60:02d}") in [
+        (one.kind, one.reason) for one in made
+    ]
+    made = step(asked, event("m", "tender_accepted", 34_100, tender_id="never-sent"))[1]
+    assert [(one.kind, one.reason) for one in made] == [("refuse", "no offer never-sent is known")]
+
+
 def test_the_expected_cost_of_a_waterfall_computed_by_hand():
     state = fold(start(DAY), *vans_gone(DAY), created("n", "new", 14, 34_000))
     # 0.7 x 900; of the other 0.3, 0.9 x 1400; of the last 0.03, the penalty of 6000

@@ -111,7 +111,7 @@ def test_positions_late_doubled_or_corrected_lead_to_one_track(events, random):
 def test_what_is_kept_of_positions_and_of_passing_time_grows_with_the_minutes_and_not_with_the_messages():
     def kept(each_s):
         events = [
-            event(f"p{n}", "position", n, vehicle_id=f"v{n // each_s % 2}", facts={"lat_e6": 60_100_000})
+            event(f"p{n}", "position", n, vehicle_id=f"v{n // each_s % 2}", facts={"lat_e6": 60_100_000, "lon_e6": 0})
             for n in range(30_000, 33_600, each_s)
         ]
         state = fold(start(DAY), *events, *(event(f"t{n}", "tick", n) for n in range(30_000, 33_600, each_s)))
@@ -125,6 +125,24 @@ def test_what_is_kept_of_positions_and_of_passing_time_grows_with_the_minutes_an
 
 def test_a_position_of_nobody_is_refused():
     assert why_refused(event("x", "position", 40_000, order_id="o1")) == "a position names its vehicle"
+
+
+@pytest.mark.parametrize(
+    ("facts", "name"),
+    [
+        ({}, "lat_e6"),
+        ({"lat_e6": 60_100_000}, "lon_e6"),
+        ({"lat_e6": 999_000_000, "lon_e6": 0}, "lat_e6"),
+        ({"lat_e6": "north", "lon_e6": 0}, "lat_e6"),
+        ({"lat_e6": 60_100_000, "lon_e6": -180_000_001}, "lon_e6"),
+    ],
+)
+def test_a_position_that_is_nowhere_is_refused_and_leaves_the_vehicle_where_it_was(facts, name):
+    here = event("a", "position", 30_000, vehicle_id="v0", facts={"lat_e6": 60_100_000, "lon_e6": 24_900_000})
+    nowhere = event("b", "position", 30_600, vehicle_id="v0", facts=facts)
+    assert why_refused(nowhere).startswith(f"a position has {name}")
+    van = fold(start(DAY), here, nowhere).vehicles["v0"]
+    assert (van.lat, van.lon, van.impossible) == (60.1, 24.9, 0)
 
 
 def test_the_state_before_is_as_it_was():
@@ -196,7 +214,8 @@ def test_a_van_that_would_have_to_fly_is_not_believed():
 
 
 def test_ten_thousand_events_at_once():
-    events = [event(f"p{n}", "position", 30_000 + n, vehicle_id=f"v{n % 2}", facts={"lat_e6": n}) for n in range(1_600)]
+    at = [{"lat_e6": n, "lon_e6": 0} for n in range(1_600)]
+    events = [event(f"p{n}", "position", 30_000 + n, vehicle_id=f"v{n % 2}", facts=at[n]) for n in range(1_600)]
     events += [created(f"c{n}", f"n{n}", 7, 20_000) for n in range(6_000)]
     state = fold(start(DAY), *events)
     assert len(state.orders) == 6_006 and state.vehicles["v0"].position_s == 31_598

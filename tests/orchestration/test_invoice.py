@@ -67,7 +67,7 @@ def test_what_is_owed_and_what_is_asked(files, capfd):
         ("amount_differs", 2),
         ("asked_twice", len(rows) + 2),
     ]
-    assert "asked 311, owed 310: the contract says 310" in run(files, "--check", "asked.csv").output
+    assert "asked 3.11 EUR, owed 3.10 EUR: the contract says 3.10" in run(files, "--check", "asked.csv").output
 
 
 def test_a_month_that_is_not_over_owes_no_shortfall(files, capfd):
@@ -100,6 +100,50 @@ def test_files_that_are_wrong_are_named_with_row_and_field(files, name, text, me
     done = run(files)
     assert done.exit_code == 2
     assert message in done.output and "Traceback" not in done.output
+
+
+def test_a_carriers_own_file_is_read_by_its_own_words(files, capfd):
+    theirs = "Datum;Tour;Sendung;Leistung;Betrag\n02.03.2026;a;;Anfahrt;40,00\n02.03.2026;a;o1;drop;3.10\n"
+    theirs += "02.03.2026;a;o2;drop;3,5\n"
+    (files / "theirs.csv").write_text("\ufeff" + theirs)
+    named = ["service_date=Datum", "route_id=Tour", "order_id=Sendung", "rule_id=Leistung", "amount=Betrag"]
+    words = [word for one in named for word in ("--column", one)]
+    found = as_json(files, capfd, "--check", "theirs.csv", *words, "--rule", "start=Anfahrt")
+    assert found["asked_minor"] == 4_660 and found["counts"]["agreed"] == 2
+    differs = [(one["number"], one["asked_minor"], one["owed_minor"]) for one in found["findings"] if one["number"]]
+    assert differs == [(4, 350, 310)]
+    shown = run(files, "--check", "theirs.csv", *words).output
+    assert "row 2: 2026-03-02 Anfahrt a: asked 40.00 EUR, owed 0.00 EUR" in shown and shown.endswith("not agreed\n")
+    for more, message in (
+        (
+            words[2:],
+            "column 'service_date' is missing; it has Datum, Tour, Sendung, Leistung, Betrag; where it is called",
+        ),
+        ([*words[:-2]], "column 'amount_minor' (or 'amount', such as 40.00) is missing"),
+        ([*words, "--column", "vat=MwSt"], "an invoice has no column 'vat'; it has service_date, rule_id"),
+        ([*words[2:], "--column", "service_date=Tag"], "there is no column 'Tag'; it has Datum"),
+        ([*words, "--rule", "toll=Maut"], "the contract has no rule 'toll'; it has drop, island, km, minimum, start"),
+        ([*words, "--rule", "drop"], "--rule drop: must be OURS=THEIRS"),
+    ):
+        done = run(files, "--check", "theirs.csv", *more)
+        assert done.exit_code == 2 and message in done.output, done.output
+    for text, message in (
+        (theirs.replace("40,00", "1.040,00"), "row 2: amount must be money such as 40.00"),
+        (theirs.replace("02.03.2026;a;;", "02/03/2026;a;;"), "row 2: service_date must be a date such as"),
+        ("", "the file is empty: its first row names the columns"),
+    ):
+        (files / "theirs.csv").write_text(text)
+        assert message in run(files, "--check", "theirs.csv", *(words if text else ())).output
+    (files / "theirs.csv").write_bytes(b"PK\x03\x04\xba\xff")
+    assert "save the sheet as CSV (UTF-8)" in run(files, "--check", "theirs.csv").output
+
+
+def test_what_a_month_needs_is_asked_for_by_its_option(files, capfd):
+    fuel = "      - {rule_id: fuel, kind: fuel_index, base_index: 15000, amount_bp: 3000}\n"
+    (files / "c.yml").write_text(CONTRACT + fuel)
+    done = run(files)
+    assert done.exit_code == 2 and "needs the fuel index of 2026-03: add --fuel-index, or --open-month" in done.output
+    assert as_json(files, capfd, "--fuel-index", "16500")["by_rule"]["fuel"] > 0
 
 
 def test_a_name_that_a_spreadsheet_would_run_is_written_as_text(files, capfd):

@@ -287,6 +287,39 @@ def test_a_wish_is_asked_in_words_and_answered_with_before_and_after(served):
     assert digest(engine.state) == name and journal.counts() == (0, 0)
 
 
+def test_what_cannot_be_is_shown_and_nothing_of_it_is_believed(served):
+    client, engine, _ = served
+    van = next(iter(DAY.planned))
+
+    def at(name, at_s, lat_e6, vehicle=van):
+        facts = {"lat_e6": lat_e6, "lon_e6": 24_900_000}
+        return event(name, "position", at_s, vehicle_id=vehicle, facts=facts)
+
+    results = post(
+        client,
+        at("p1", 27_000, 60_170_000),
+        at("p2", 27_100, -33_000_000),  # it would have had to fly
+        at("p3", 27_200, 999_000_000),
+        at("p4", 27_200, 60_170_000, "ghost"),
+        event("d", "delivered", 27_300, order_id="nobody"),
+    ).json()["results"]
+    assert [one["result"] for one in results] == ["taken", "taken", "refused", "taken", "taken"]
+    assert results[2]["reason"].startswith("a position has lat_e6")
+    shown = client.get("/v1/day", headers=WITH).json()
+    (mine,) = [one for one in shown["vehicles"] if one["vehicle_id"] == van]
+    assert mine["at_e6"] == [60_170_000, 24_900_000] and mine["impossible"] == 1
+    assert (shown["unknown"], shown["unknown_vehicles"], shown["refused"]) == (["nobody"], ["ghost"], 1)
+    # a tender answered twice: the first holds, the second is told
+    override = {"event_id": "w", "kind": "override", "at_s": 27_400, "order_id": "o1", "fleet_id": "gig-a"}
+    post(client, override | {"facts": {"by": "Ana", "reason": "asked by phone"}})
+    for name, at_s in (("accepted", 27_500), ("declined", 27_600)):
+        answer = {"event_id": name, "kind": f"tender_{name}", "at_s": at_s, "tender_id": "o1@gig-a"}
+        assert post(client, answer).json()["results"][0]["result"] == "taken"
+    told = client.get("/v1/decisions", headers=WITH).json()["decisions"][-1]
+    assert told["kind"] == "refuse" and told["reason"] == "gig-a had accepted it at 07:38: the first answer holds"
+    assert engine.state.tenders["o1@gig-a"].status == "accepted"
+
+
 def test_the_age_of_what_decisions_knew_is_shown_and_survives_a_restart(served, tmp_path):
     client, engine, journal = served
     post(client, created("n1", "new1", 9, 27_000))

@@ -17,7 +17,7 @@ from orchestration.lake import Lake
 from orchestration.live.batch import decide_batch
 from orchestration.live.begin import day_folder
 from orchestration.live.dayfile import read_day, write_day
-from orchestration.live.engine import Engine, replay
+from orchestration.live.engine import Engine, replay, restored
 from orchestration.live.journal import Journal
 from orchestration.live.outbox import ANSWERS, TABLE, DecisionOutbox
 from orchestration.live.standing import standing_of
@@ -102,6 +102,32 @@ def test_a_micro_batch_decides_what_is_new_once_and_leaves_a_served_day_alone(tm
     with Journal(folder) as journal:
         assert replay(day, journal).identical
         assert decide_batch(tmp_path, "demo", DATE).served
+
+
+def test_an_event_of_the_lake_from_tomorrow_waits_until_its_time_and_moves_no_clock(tmp_path, monkeypatch, capfd):
+    from orchestration.cli.dispatch import command
+
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    folder = day_folder(tmp_path, "demo", DATE)
+    write_day(folder, make_day(orders=6, vans=2, iterations=50), MIDNIGHT)
+
+    def batch(*events):
+        if events:
+            with Lake.open(tmp_path) as lake:
+                landed(lake, events)
+        CliRunner().invoke(command, ["demo", DATE.isoformat(), "--home", str(tmp_path), "--json"])
+        return json.loads(capfd.readouterr().out.strip().splitlines()[-1])
+
+    ahead = event("f", "cancelled", 100_000, 27_000, order_id="o1")
+    first = batch(ahead, event("lm", "cancelled", -2_592_000, 27_000, order_id="o2"))
+    assert (first["taken"], first["refused"], first["decisions"]) == (0, 2, 0)
+    with Journal(folder, write=False) as journal:
+        reasons = {one["event_id"]: one["reason"] for one in journal.refused()}
+        assert restored(read_day(folder), journal).clock_s < 0
+    assert "in the future" in reasons["f"] and "30 days before it" in reasons["lm"]
+    later = batch(event("t", "cancelled", 99_900, order_id="o3"), event("u", "cancelled", 100_100, order_id="o4"))
+    assert later["taken"] == 2
+    assert batch()["taken"] == 1  # its time has come
 
 
 def test_a_reader_of_the_stream_that_stops_reading_is_let_go_and_holds_nobody_up(tmp_path, monkeypatch):

@@ -25,10 +25,16 @@ async function refresh() {
     const answer = await ask("/v1/day"); if (!answer.ok) return;
     day = await answer.json(); currency = day.currency;
     by("date").textContent = day.service_date; by("clock").textContent = clock(day.clock_s);
-    by("numbers").textContent = Object.entries(day.orders).map(([k, n]) => n + " " + k).join(", ") + [["held", "held back"], ["tendered", "with other fleets"], ["unplaced", "unplaced"]].map(([k, text]) => day[k].length ? " · " + day[k].length + " " + text : "").join("") + (day.refused ? " · " + day.refused + " events refused" : "");
+    by("numbers").textContent = Object.entries(day.orders).map(([k, n]) => n + " " + k).join(", ") + [["held", "held back"], ["tendered", "with other fleets"], ["unplaced", "unplaced"]].map(([k, text]) => day[k].length ? " · " + day[k].length + " " + text : "").join("") + (day.refused ? " · " + day.refused + " events refused" : "") + strange();
     by("desk").textContent = day.desk.touches + " touches, " + day.desk.touch_minutes + " min, " + day.desk.touches_per_100_orders + " per 100 orders" + (day.outcomes.newest_s === null ? "" : "; newest outcome " + Math.max(0, Math.round((day.clock_s - day.outcomes.newest_s) / 60)) + " min old" + (day.outcomes.decisions ? ", at decisions p95 " + day.outcomes.newest_outcome_age_min_p95 + " (target " + day.outcomes.target_min + ")" : ""));
     vehicles(); queue(); holding(); standing(); await routes();
   } finally { asked = 0; setTimeout(() => { if (again) refresh() }, 1000) }
+}
+// what events speak of and nothing describes, and vehicles that cannot have been where they say
+function strange() {
+  const jumps = day.vehicles.filter(v => v.impossible);
+  const names = (text, all) => all.length ? " · " + text + " " + all.slice(0, 3).join(", ") + (all.length > 3 ? " and " + (all.length - 3) + " more" : "") : "";
+  return names("unknown orders", day.unknown) + names("unknown vehicles", day.unknown_vehicles) + names("impossible positions of", jumps.map(v => v.vehicle_id));
 }
 function vehicles() {
   by("vehicles").replaceChildren(...day.vehicles.map(v => {
