@@ -128,6 +128,13 @@ def curves(seeds: list[int], orders: int, steps: int, iterations: int) -> dict[s
     return found
 
 
+TITLES = {
+    "gig_price": "price of couriers, half to double",
+    "demand": "orders, as planned for to +30 %",
+    "on_time": "price of a missed promise, 0 to 60.00",
+}
+
+
 def _crews(orders: int) -> dict[str, dict[str, Any]]:
     """Crews for ``orders``, so that more demand does not bring more vans."""
     from benchmarks.fabric_world import DRIVERS, PER_DAY
@@ -167,7 +174,9 @@ def command(home: Path, seeds: str, orders: int, steps: int, iterations: int) ->
     def show() -> None:
         for name, one in result.items():
             shares = " ".join(f"{value:.3f}" for value in one["shares"])
-            verdict = "holds" if one["holds"] else f"does not hold ({one['against']} against)"
-            click.echo(f"{name:>10}: share of {one['share_of']} {one['direction']}: {shares}: {verdict}")
+            verdict = "holds" if one["holds"] else f"does not hold (moved {one['moved']}, {one['against']} against)"
+            click.echo(
+                f"{TITLES[name]}: share of {one['share_of']} should go {one['direction']}\n  {shares}: {verdict}"
+            )
 
     return result, show

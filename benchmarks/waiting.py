@@ -263,12 +263,28 @@ def command(home: Path, seeds: str, orders: int, hours: float) -> Any:
     result = summary(rows) | {"seeds": seeds, "orders": orders, "hours": hours}
 
     def show() -> None:
+        click.echo(" " * 13 + "".join(f"{title:>12}" for title in SHOWN.values()))
         for name in ARMS:
-            click.echo(f"{name:>11}: {result[name]}")
+            click.echo(f"{name:>13}" + "".join(f"{result[name][key]:>12}" for key in SHOWN))
         for name in ARMS[1:]:
-            click.echo(f"futures against {name}: {result['percent'][name]} % of the cost of the day")
+            one = result["percent"][name]
+            span = f"{one['low']:+.1f} to {one['high']:+.1f}"
+            click.echo(f"futures against {name}: {one['mean']:+.1f} % of the day's cost ({span})")
 
     return result, show
+
+
+SHOWN = {
+    "cost_minor": "cost, minor",
+    "delivered": "delivered",
+    "left": "left",
+    "by_tender": "by tender",
+    "held": "held back",
+    "beyond_latest": "too late",
+    "late_min": "late, min",
+    "decision_p95_ms": "p95, ms",
+}
+"""What is shown of each policy; too late: asked for after their latest dispatch time."""
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -294,5 +310,6 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "late_min": round(sum(one["late_min"] for one in own), 1),
             "decision_p95_ms": round(1_000 * float(np.percentile(spent, 95)), 1),
         }
-    found["worlds"] = [{**one, **{n: {**one[n], "decisions_s": None} for n in cost}} for one in rows]
+    known = {n: [{k: v for k, v in one[n].items() if k != "decisions_s"} for one in rows] for n in cost}
+    found["worlds"] = [{**one, **{n: known[n][number] for n in cost}} for number, one in enumerate(rows)]
     return found

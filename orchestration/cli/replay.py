@@ -29,7 +29,11 @@ def command(home: Path, service_date: datetime, source: str) -> Any:
 
     def show() -> None:
         for key, value in result.items():
-            click.echo(f"{key:>20}  {value}")
+            if key not in ("then", "now"):
+                click.echo(f"{key:>20}  {value}")
+        for key in ("then", "now"):
+            for line in result.get(key, ()):
+                click.echo(f"{key:>20}  {line}")
 
     return result, show
 

@@ -212,25 +212,44 @@ def restored(day: Day, journal: Journal, ages: OutcomeAges | None = None) -> Day
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A day decided again from its journal. ``first_difference``: the first event whose decisions are not the same."""
+    """A day decided again from its journal.
+
+    ``first_difference``: the first event whose decisions are not the same; ``then`` and ``now``: what was decided on
+    it, and what is (by another version of the code, say).
+    """
 
     events: int
     decisions: int
     identical: bool
     first_difference: str
     digest: str
+    then: tuple[str, ...] = ()
+    now: tuple[str, ...] = ()
 
 
 def replay(day: Day, journal: Journal) -> Replay:
     """Decide every event of a journal again and compare, byte by byte, with what was decided then."""
     state, events, decided, difference = start(day), 0, 0, ""
+    then: tuple[str, ...] = ()
+    now: tuple[str, ...] = ()
     for event, before in journal.entries():
-        state, now = step(state, event)
-        events, decided = events + 1, decided + len(now)
-        if not difference and [dump(one) for one in now] != [dump(one) for one in before]:
+        state, made = step(state, event)
+        events, decided = events + 1, decided + len(made)
+        if not difference and [dump(one) for one in made] != [dump(one) for one in before]:
             difference = event.event_id
+            then, now = _in_words(before), _in_words(made)
     same = not difference and digest(restored(day, journal)) == digest(state)
-    return Replay(events, decided, same, difference or ("" if same else "the state"), digest(state))
+    return Replay(events, decided, same, difference or ("" if same else "the state"), digest(state), then, now)
+
+
+def _in_words(decisions: Sequence[Decision]) -> tuple[str, ...]:
+    """Decisions in a line each."""
+    return tuple(
+        " ".join(
+            filter(None, (one.kind, *one.order_ids, one.vehicle_id, one.fleet_id, str(one.price_minor), one.reason))
+        )
+        for one in decisions
+    )
 
 
 def metrics(engine: Engine) -> str:

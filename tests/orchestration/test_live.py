@@ -232,7 +232,33 @@ def test_a_day_from_its_journal_is_the_day_it_was_and_replays_to_the_bit(served)
     found = replay(DAY, journal)
     assert found.identical and found.decisions == journal.counts()[1] > 0
     journal.connection.execute("update decision set body = replace(body, 'cheapest', 'dearest')")
-    assert not replay(DAY, journal).identical
+    other = replay(DAY, journal)
+    assert not other.identical and other.first_difference == "n1"
+    assert ["dearest" in one for one in (*other.then, *other.now)] == [True, False] and other.now[0].startswith(
+        "assign"
+    )
+
+
+def test_replay_is_asked_for_by_a_command_and_says_what_became_otherwise(tmp_path, capfd):
+    from click.testing import CliRunner
+
+    from orchestration.cli.replay import command
+    from orchestration.live.begin import day_folder
+
+    folder = day_folder(tmp_path, "demo", DATE)
+    write_day(folder, DAY)
+    with Journal(folder) as journal:
+        engine = Engine(DAY, journal)
+        engine.submit(a_day()).result(30)
+        engine.close()
+    words = [DATE.isoformat(), "--source", "demo", "--home", str(tmp_path)]
+    assert CliRunner().invoke(command, [*words, "--json"]).exit_code == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["identical"] and found["from"] == "journal" and found["then"] == found["now"] == []
+    with Journal(folder) as journal:
+        journal.connection.execute("update decision set body = replace(body, 'cheapest', 'dearest')")
+    shown = CliRunner().invoke(command, words).output
+    assert "then  assign new1" in shown and "the dearest place" in shown and "now  assign new1" in shown
 
 
 def test_the_page_and_the_overview(served):
