@@ -7,6 +7,7 @@ import secrets
 import signal
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,8 @@ def token_of(folder: Path) -> tuple[str, str]:
 @click.option(
     "--clock",
     type=click.Choice(["wall", "events"]),
-    default="wall",
-    show_default=True,
-    help="When an event is seen: now, or when the event says (replays, simulations).",
+    help="When an event is seen: now, or when the event says (replays, simulations).  [default: wall; of another date "
+    "than today: events]",
 )
 @click.option("--tick-seconds", default=5.0, show_default=True, help="How often time passes by itself; 0: never.")
 @click.option("--standby", default=0.0, show_default=True, help="Seconds to wait for another instance to end.")
@@ -66,7 +66,7 @@ def command(
     service_date: datetime,
     host: str,
     port: int,
-    clock: str,
+    clock: str | None,
     tick_seconds: float,
     standby: float,
     events_from: str | None,
@@ -100,7 +100,7 @@ def command(
         else:
             kept_or_refused(read_day(folder), given)
         midnight = midnight_of(folder)
-        wall = (lambda: int(time.time() - midnight.timestamp())) if clock == "wall" else None
+        wall, by = _clock(service_date, clock, midnight)
         engine = Engine(read_day(folder), journal, wall_clock=wall)
         followers = [Follower(AnswersFeed(folder), engine, event_of)]
         if events_from:
@@ -124,7 +124,7 @@ def command(
         socket = config.bind_socket()
         socket.listen(2_048)  # whoever reads the address may knock at once
         address = f"http://{host}:{socket.getsockname()[1]}"
-        click.echo(f"Live day of {source}, {service_date.date()}: {address}  (token: {where})", err=True)
+        click.echo(f"Live day of {source}, {service_date.date()}: {address}  (token: {where}{by})", err=True)
         watch.start()
         hand.start()
         server.run([socket])
@@ -138,6 +138,21 @@ def command(
         result = {"address": address, "events": events, "decisions": decisions, "failed": failed}
         result |= {"desk": desk(engine.state), "standing": standing(engine.state)}
     return result, lambda: click.echo(f"{events} events, {decisions} decisions")
+
+
+def _clock(service_date: datetime, wanted: str | None, midnight: datetime) -> tuple[Callable[[], int] | None, str]:
+    """Which second of the day it is now, None: the events say; and what there is to say about that."""
+    from domain.errors import InputError
+    from operations.state.events import EARLIEST_S, LATEST_S
+
+    def now_s() -> int:
+        return int(time.time() - midnight.timestamp())
+
+    if EARLIEST_S <= now_s() <= LATEST_S:
+        return (None if wanted == "events" else now_s), ""
+    if wanted == "wall":
+        raise InputError(f"{service_date.date()} is not today: its events are not seen now; use --clock events")
+    return None, f"; {service_date.date()} is not today: the clock goes by its events"
 
 
 def _hand_over(home: Path, folder: Path, day: Any, source: str, midnight: datetime, ending: threading.Event) -> None:
@@ -154,15 +169,15 @@ def _hand_over(home: Path, folder: Path, day: Any, source: str, midnight: dateti
 
 
 def _watch(server: Any, engine: Any, ending: threading.Event, tick_seconds: float) -> None:
-    """Let time pass, and end the server when it is asked to, or when the engine cannot go on."""
+    """Let time pass until the day is over, and end the server when it is asked to, or when the engine cannot go on."""
     from operations.state import Event
+    from operations.state.events import LATEST_S
 
     number = 0
     while not ending.wait(tick_seconds or 0.2):
         if engine.failed:
             break
-        if tick_seconds and engine.wall_clock is not None:
+        if tick_seconds and engine.wall_clock is not None and (now := engine.wall_clock()) <= LATEST_S:
             number += 1
-            now = engine.wall_clock()
             engine.submit([Event(f"tick-{now}-{number}", "tick", now, now)])
     server.should_exit = True

@@ -6,13 +6,16 @@ service serves the day, the batch leaves it alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from domain.errors import InputError
+from operations.state import Event
+from operations.state.events import LATEST_S, TICK
 from orchestration.lake import Lake
 from orchestration.live.begin import begin_day, day_folder, events_of
 from orchestration.live.dayfile import midnight_of, read_day, write_day
@@ -43,6 +46,14 @@ class Batch:
 
     def summary(self) -> dict[str, object]:
         return asdict(self)
+
+
+def _passed(clock_s: int, midnight: datetime) -> list[Event]:
+    """That time has passed since the newest event, on a day that is under way: offers and proposals have their ends."""
+    now_s = int(time.time() - midnight.timestamp())
+    if not clock_s < now_s <= LATEST_S:
+        return []
+    return [Event(f"tick-{now_s}-batch", TICK, now_s, now_s)]
 
 
 def decide_batch(home: Path, source: str, service_date: date, given: Mapping[str, Any] | None = None) -> Batch:
@@ -78,6 +89,7 @@ def decide_batch(home: Path, source: str, service_date: date, given: Mapping[str
             results = []
             for first in range(0, len(events), BATCH):
                 results += engine.submit(events[first : first + BATCH]).result()
+            engine.submit(_passed(engine.state.clock_s, midnight)).result()
             engine.close()
             DecisionOutbox(store, journal, day, source, midnight).deliver()
             relay(lake, store)

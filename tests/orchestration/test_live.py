@@ -394,12 +394,22 @@ def test_one_instance_at_a_time_serves_a_day(tmp_path):
 # --- a real process, killed
 
 
-def begin(home, *more, day=DAY):
+def begin(home, *more, day=DAY, clock="events"):
     folder = home / "live" / f"demo-{DATE}"
     if not (folder / "day.json").exists():
         write_day(folder, day)
     code = "from orchestration.cli import main; main()"
-    arguments = ["--home", str(home), "live", "demo", str(DATE), "--port", "0", "--clock", "events", *more]
+    arguments = [
+        "--home",
+        str(home),
+        "live",
+        "demo",
+        str(DATE),
+        "--port",
+        "0",
+        *(("--clock", clock) if clock else ()),
+        *more,
+    ]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stderr=subprocess.PIPE,
@@ -421,6 +431,20 @@ def send(address, events):
     request = urllib.request.Request(f"http://{address}/v1/events", body, {**WITH, "Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)["results"]
+
+
+@pytest.mark.slow
+def test_a_date_that_is_not_today_goes_by_the_clock_of_its_events(tmp_path):
+    wrong = begin(tmp_path, "--clock", "wall")
+    assert wrong.wait(60) == 2 and "is not today" in wrong.stderr.read()
+    process = begin(tmp_path, clock=None)
+    address = address_of(process)
+    assert send(address, [created("n1", "new1", 9, 27_000)])[0]["result"] == "taken"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    with Journal(tmp_path / "live" / f"demo-{DATE}") as journal:
+        assert restored(DAY, journal).clock_s == 27_000 and journal.decisions()[0]["kind"] == "assign"
+        assert journal.quarantined() == 0
 
 
 @pytest.mark.slow

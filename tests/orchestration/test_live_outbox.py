@@ -104,6 +104,27 @@ def test_a_micro_batch_decides_what_is_new_once_and_leaves_a_served_day_alone(tm
         assert decide_batch(tmp_path, "demo", DATE).served
 
 
+def test_a_batch_of_a_day_under_way_lets_time_pass(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIVEFOLD_CATALOG", "sqlite")
+    today = datetime.now(UTC).date()
+    midnight = datetime.combine(today, time(), UTC)
+    asks = Approvals(("assign", "tender", "leave"), answer_s=1)
+    day = replace(make_day(orders=4, vans=2, iterations=50), service_date=today, approvals=asks)
+    folder = day_folder(tmp_path, "demo", today)
+    write_day(folder, day, midnight)
+    with Journal(folder) as journal:
+        engine = Engine(day, journal)
+        before_s = int((datetime.now(UTC) - midnight).total_seconds()) - 100
+        engine.submit([created("n", "new", 5, before_s, window=(0, 172_800))]).result(30)
+        engine.close()
+    done = decide_batch(tmp_path, "demo", today)
+    assert (done.events, done.waiting) == (0, 0) and done.decisions >= 2
+    with Journal(folder) as journal:
+        made = journal.decisions()
+        assert [one["kind"] for one in made][:2] == ["propose", "expire"] and "nobody answered" in made[1]["reason"]
+        assert replay(day, journal).identical
+
+
 def test_an_event_of_the_lake_from_tomorrow_waits_until_its_time_and_moves_no_clock(tmp_path, monkeypatch, capfd):
     from orchestration.cli.dispatch import command
 
