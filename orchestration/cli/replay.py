@@ -22,7 +22,8 @@ def command(home: Path, service_date: datetime, source: str) -> Any:
     from orchestration.live.begin import day_folder
 
     folder = day_folder(home, source, service_date.date())
-    if (folder / "journal.sqlite").exists():
+    # a day that could not begin has a journal and nothing in it
+    if (folder / "day.json").exists():
         result = {"from": "journal", **_journal(folder)}
     else:
         result = {"from": "lake", **_lake(home, source, service_date)}

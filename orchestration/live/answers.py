@@ -69,6 +69,7 @@ def say(
     """
     folder = _begun(home, source, service_date)
     with Journal(folder, write=False) as journal:
+        newest = journal.last_answer()  # before what was said so far is looked at
         state = _as_answered(folder, journal)
         about: dict[str, Fact] = {}
         if kind == OVERRIDE:
@@ -88,9 +89,11 @@ def say(
         if reason := why_refused(event):
             raise InputError(reason)
         _refused_or_not(state, event, subject)
-        if not journal.say(event):
-            raise InputError(f"somebody else has just said something about {subject}; look again")
-        return {"event_id": name, "result": KEPT}
+        if journal.say(event, newest):
+            return {"event_id": name, "result": KEPT}
+    # somebody has said something meanwhile: the same is known by now, another thing is refused for it
+    whom = {"proposal": proposal, "order_id": order_id, "vehicle_id": vehicle_id, "fleet_id": fleet_id}
+    return say(home, source, service_date, kind, facts=facts, moment=moment, **whom)
 
 
 def carried_out(home: Path, source: str, service_date: date, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,9 +141,11 @@ def _begun(home: Path, source: str, service_date: date) -> Path:
 
 def _as_answered(folder: Path, journal: Journal) -> DayState:
     """The day as decided so far, and as it will be once answers that are under way are taken in."""
+    under_way = journal.answers()  # first: one that is taken in meanwhile is in one of both
     state = restored(read_day(folder), journal)
-    for _, row in journal.answers():
-        state, _ = step(state, event_of(row))
+    for _, row in under_way:
+        if row["event_id"] not in state.names:
+            state, _ = step(state, event_of(row))
     return state
 
 

@@ -131,10 +131,16 @@ class Journal:
             for number, reason, seen_s, body in rows
         ]
 
-    def say(self, event: Event) -> bool:
-        """Keep an answer of a person for whoever decides the day, holding no lock; False: its name is taken."""
-        row = (event.event_id, dump(event))
-        return self.connection.execute("insert or ignore into answer (event_id, body) values (?, ?)", row).rowcount > 0
+    def say(self, event: Event, after: int) -> bool:
+        """Keep an answer of a person for whoever decides the day, holding no lock; False: others came ``after``."""
+        row = (event.event_id, dump(event), after)
+        last = "select coalesce(max(number), 0) from answer"
+        put = f"insert into answer (event_id, body) select ?, ? where ({last}) = ?"
+        return self.connection.execute(put, row).rowcount > 0
+
+    def last_answer(self) -> int:
+        """The number of the newest answer, taken in or not."""
+        return int(self.reader.execute("select coalesce(max(number), 0) from answer").fetchone()[0])
 
     def answers(self, after: int = 0, most: int = 500) -> list[tuple[int, dict[str, Any]]]:
         """Answers that were not taken in yet, with their numbers, oldest first."""

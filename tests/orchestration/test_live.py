@@ -258,6 +258,9 @@ def test_replay_is_asked_for_by_a_command_and_says_what_became_otherwise(tmp_pat
     with Journal(folder) as journal:
         journal.connection.execute("update decision set body = replace(body, 'cheapest', 'dearest')")
     shown = CliRunner().invoke(command, words).output
+    # a day that could not begin is looked for in the lake
+    Journal(day_folder(tmp_path, "moon", DATE)).close()
+    assert "no depot in the lake" in CliRunner().invoke(command, [*words[:1], "--source", "moon", *words[3:]]).output
     assert "then  assign new1" in shown and "the dearest place" in shown and "now  assign new1" in shown
 
 

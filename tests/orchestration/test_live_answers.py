@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from click.testing import CliRunner
 
+from domain.errors import InputError
 from operations.state import Approvals
 from orchestration.cli.dispatch import command as dispatch
 from orchestration.cli.proposals import command as proposals
@@ -140,6 +141,33 @@ def test_an_answer_counts_from_when_it_was_given_and_not_from_the_next_batch(hom
         names = [one.event_id for one, _ in journal.entries()]
         assert names[:1] == ["g1"] and names[2] == "c1" and journal.event(names[1]).at_s == 27_900
         assert not [one for one in journal.decisions() if "it is done" in one["reason"]]
+
+
+def test_of_two_who_answer_at_once_one_is_kept_and_the_other_told(home, run):
+    from threading import Barrier, Thread
+
+    run(dispatch)
+    together, found = Barrier(4), []
+
+    def answer(by):
+        together.wait()
+        try:
+            said = say(home, "demo", DATE, "approved", proposal="g1", facts={"by": by}, moment=MIDNIGHT)
+            found.append((by, said["result"]))
+        except InputError as error:
+            found.append((by, str(error)))
+
+    threads = [Thread(target=answer, args=(one,)) for one in ("ann", "ann", "bo", "bo")]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    (winner,) = [by for by, what in found if what == "kept"]
+    told = {by: what for by, what in found if what != "kept"}
+    assert told == {winner: "known"} | dict.fromkeys(
+        {"ann", "bo"} - {winner}, f"g1: it was approved by {winner} before"
+    )
+    assert run(dispatch)[1]["taken"] == 1
 
 
 def test_what_is_said_in_words_is_read_by_people(home, run):
