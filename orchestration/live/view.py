@@ -158,8 +158,16 @@ def _proposal(state: DayState, proposal: ProposalState) -> dict[str, Any]:
 
 
 def _because(state: DayState, proposal: ProposalState) -> str:
-    """The cause in words: which vehicle is broken, late or gone, or what happened; else the event's name."""
-    whose = [f"{name} {one.status}" for name, one in state.vehicles.items() if one.stopped_by == proposal.proposal_id]
+    """The cause in words: which vehicle is broken, late or gone, or what happened; else the event's name.
+
+    What is proposed anew after an answer is still because of the vehicle that has the orders.
+    """
+    orders = {one.order_id for one in proposal.open_items}
+    whose = [
+        f"{name} {one.status}"
+        for name, one in state.vehicles.items()
+        if one.stopped_by and (one.stopped_by == proposal.proposal_id or orders & set(one.remaining))
+    ]
     return ", ".join(sorted(whose)) or proposal.cause.replace("_", " ") or proposal.proposal_id
 
 

@@ -86,6 +86,8 @@ def test_a_no_and_an_override_give_their_reason_and_the_rest_is_proposed_anew(ho
     assert again["result"] == "known"
     done = run(proposals, "reject", "g1", "--by", "ann", "--reason", "not that van")[1]
     assert done["decisions"][0]["kind"] == "reject" and "not that van" in done["decisions"][0]["reason"]
+    (anew,) = run(proposals, "list")[1]["queue"]  # the next best, still because of the van that did not come
+    assert anew["proposal"] != "g1" and anew["because"] == waits["because"] == f"{next(iter(DAY.planned))} broken"
     # another word about the same order is another word
     done = run(proposals, "override", other, "--leave", "--by", "ann", "--reason", "the shop is closed")[1]
     assert done["result"] == "taken" and [one["kind"] for one in done["decisions"]][-1] == "leave"
