@@ -14,7 +14,8 @@ OPTIONS = (
         "rule_kinds",
         multiple=True,
         type=click.Choice(["assign", "tender", "leave"]),
-        help="Decisions that wait for a person on the page; repeat for several. Of a day that begins.",
+        help="Decisions that wait for a person (on the page, or fivefold proposals); repeat for several. Of a day that "
+        "begins.",
     ),
     click.option(
         "--approve-above",
