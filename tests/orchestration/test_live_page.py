@@ -132,6 +132,12 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
             page.locator("#decisions tr", has_text="withdrawn by Ana: a new contract").wait_for()
             page.locator("#stand li").wait_for(state="detached")
 
+            # what nothing describes is said, and does no harm
+            at = {"lat_e6": 60_170_000, "lon_e6": 24_900_000}
+            ghost = event("p1", "position", 27_190, vehicle_id="<b>ghost</b>", facts=at)
+            send(address, [ghost, event("p2", "delivered", 27_190, order_id="nobody")])
+            page.locator("#numbers", has_text="unknown orders nobody · unknown vehicles <b>ghost</b>").wait_for()
+
             # what if, without touching the day
             page.keyboard.press("w")
             page.locator("#van").select_option("v1")
