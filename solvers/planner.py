@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from domain.errors import PlanningError
 from solvers.contradictions import contradictions
 from solvers.engines import RELOAD, Sequences, core, insertion
+from solvers.engines.compile import needs_mending
 from solvers.engines.nearest import nearest_plan
 from solvers.evaluator import Evaluation, Evaluator, route_of
 from solvers.explainer import explain
@@ -85,17 +86,6 @@ def plan(
         evaluator=evaluator,
         deadline=started + settings.seconds + REASONS_S if settings.iterations is None else float("inf"),
         effort=effort,
-    )
-
-
-def needs_mending(problem: PlanningProblem, evaluator: Evaluator) -> bool:
-    """Whether there is something that PyVRP cannot be told."""
-    return (
-        evaluator.rules.beyond_pairs
-        or bool(problem.locks)
-        or any(len(order.windows) > 1 or order.required_certifications for order in problem.orders)
-        or any(vehicle.reload_s or vehicle.max_distance_m is not None for vehicle in problem.vehicles)
-        or any(vehicle.tariff.piecewise or problem.travel_of(vehicle).timed for vehicle in problem.vehicles)
     )
 
 

@@ -41,6 +41,17 @@ class Compiled:
     barred: npt.NDArray[np.bool_]
 
 
+def needs_mending(problem: PlanningProblem, evaluator: Evaluator) -> bool:
+    """Whether there is something that PyVRP cannot be told."""
+    return (
+        evaluator.rules.beyond_pairs
+        or bool(problem.locks)
+        or any(len(order.windows) > 1 or order.required_certifications for order in problem.orders)
+        or any(vehicle.reload_s or vehicle.max_distance_m is not None for vehicle in problem.vehicles)
+        or any(vehicle.tariff.piecewise or problem.travel_of(vehicle).timed for vehicle in problem.vehicles)
+    )
+
+
 def compile_problem(evaluator: Evaluator, *, required: bool = True) -> Compiled:
     """Compile; with ``required`` the orders marked so are required in PyVRP too (else only dear to leave)."""
     import pyvrp

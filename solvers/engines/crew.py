@@ -144,16 +144,18 @@ class Crew:
         if self.pool is not None:
             for one in (*answer.trail, answer.sequences):
                 self.pool.add(one or {})
+            for vehicle_id, ids, cost in answer.routes:
+                self.pool.offer(vehicle_id, ids, cost)
 
-    def recombined(self, best: Sequences | None) -> Sequences | None:
-        """The best plan of all routes found so far, by the master."""
+    def recombined(self, best: Sequences | None, workers: int | None = None) -> Sequences | None:
+        """The best plan of all routes found so far, by the master; ``workers``: its threads, one a worker usually."""
         seconds = min(MASTER_S, MASTER_SHARE * self.seconds, self.left() - 0.1)
         begun = time.monotonic()
         if self.pool is None or best is None or self.seconds < SHORT_S or seconds <= 0:
             return best
         self.pool.add(best)
         before = self.pool.cost(best)
-        found = recombine(self.pool, best, seconds=seconds, workers=len(self.team), seed=0)
+        found = recombine(self.pool, best, seconds=seconds, workers=workers or len(self.team), seed=0)
         self.master_s = time.monotonic() - begun
         if self.evaluator.rules.plan and self.worth(found) >= self.worth(best):
             return best  # rules over the whole plan are not in the master's model

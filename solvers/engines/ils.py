@@ -33,6 +33,8 @@ NEIGHBOURS = 30
 SHAKES = (25, 15)
 """Most perturbations an iteration begins with: PyVRP's own, which real roads and long routes need, and fewer, which
 leave more iterations. Neither is better everywhere, so that searches take them in turns."""
+FACTORS = (5.0, 20.0)
+"""First prices of lateness and overload, in turns (``first_penalties``)."""
 MANY_NEIGHBOURS = 50
 """PyVRP's own number: where routes are few and long, fewer leave too many routes."""
 
@@ -64,6 +66,8 @@ def run(
     near: int = NEIGHBOURS,
     prices: Prices | None = None,
     slack: tuple[float, float] | None = None,
+    rough: bool = False,
+    on_turn: Callable[[Any], object] | None = None,
 ) -> Found:
     """Search as the parameters say.
 
@@ -88,6 +92,10 @@ def run(
     slack
         With it the search goes on from ``initial`` and accepts what lies within a share of the best cost, which falls
         from the first to the last number (``threshold``), instead of late acceptance.
+    rough
+        Whether ``initial`` is only sketched, and may leave orders open: it is searched through first.
+    on_turn
+        Told every solution that the search comes to.
     """
     from pyvrp import (
         IteratedLocalSearch,
@@ -123,11 +131,14 @@ def run(
         strict = PenaltyManager(([20 * one for one in loads], 20 * lateness, 20 * distance), penalties)
         length = history_length(seconds, data.num_clients + 2 * data.num_shipments, iterations)
         settings = IteratedLocalSearchParams(history_length=length)
-    if initial is None:
+    if initial is None or rough:
         first = strict.max_cost_evaluator() if usual else strict.cost_evaluator()
-        initial = search(Solution.make_random(data, generator), first, exhaustive=True)
+        start = Solution.make_random(data, generator) if initial is None else initial
+        initial = search(start, manager.cost_evaluator() if rough else first, exhaustive=True)
     if on_best is not None:
         settings.callbacks.on_best = on_best
+    if on_turn is not None:
+        settings.callbacks.on_iteration = lambda current, candidate, best, costs: on_turn(candidate)
     if slack is not None:
         begun = clock()
 
@@ -135,7 +146,7 @@ def run(
             """Share of the search that is over."""
             return turn / iterations if iterations is not None else (clock() - begun) / max(1e-9, deadline - begun)
 
-        best = improve(manager, search, initial, slack, done, on_best)
+        best = improve(manager, search, initial, slack, done, on_best, on_turn)
     else:
         algorithm = IteratedLocalSearch(data, manager, search, initial, settings)
         stop: Any = MaxIterations(iterations) if iterations is not None else lambda _: clock() >= deadline

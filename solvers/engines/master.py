@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from solvers.engines import RELOAD, Sequences
+from solvers.engines.partition import MANY_ROWS, Routes, cheapest
 from solvers.engines.state import kind_of
 from solvers.evaluator import Evaluator
 
-MOST_ROUTES = 6_000
-"""Routes of the pool that are offered to the master, the latest first."""
+MOST_ROUTES, MOST_LARGE = 12_000, 6_000
+"""Routes of the pool that are offered to the master, the latest first; fewer where there are many orders."""
 
 Key = tuple[int, tuple[str, ...]]
 
@@ -25,6 +26,8 @@ class Pool:
 
     evaluator: Evaluator
     routes: dict[Key, int] = field(default_factory=dict)
+    said: set[Key] = field(default_factory=set)
+    """Those whose cost is what an engine says: priced exactly once somebody would drive them."""
 
     def __post_init__(self) -> None:
         kinds: dict[tuple[object, ...], int] = {}
@@ -43,25 +46,50 @@ class Pool:
         """Remember the routes of ``sequences``."""
         for vehicle_id, ids in sequences.items():
             key = (self.kind[vehicle_id], tuple(ids))
-            if key in self.routes:
+            if key in self.routes and key not in self.said:
                 self.routes[key] = self.routes.pop(key)  # the latest come last
-                continue
-            vehicle = self.evaluator.vehicles[vehicle_id]
-            stops = [None if one == RELOAD else self.evaluator.orders[one] for one in ids]
-            found = self.evaluator.evaluate(vehicle, stops)
-            if found is not None:
-                self.routes[key] = found.cost
+            else:
+                self._price(key)
+
+    def offer(self, vehicle_id: str, ids: tuple[str, ...], cost: float) -> None:
+        """Remember a route whose cost an engine says."""
+        key = (self.kind[vehicle_id], ids)
+        if key not in self.routes:
+            self.routes[key] = round(cost)
+            self.said.add(key)
+
+    def _price(self, key: Key) -> int | None:
+        """The exact cost of a route; None, and it is forgotten, where it breaks a rule."""
+        kind, ids = key
+        self.said.discard(key)
+        self.routes.pop(key, None)
+        vehicle = self.evaluator.vehicles[self.vehicles[kind][0]]
+        found = self.evaluator.evaluate(vehicle, [None if one == RELOAD else self.evaluator.orders[one] for one in ids])
+        if found is None:
+            return None
+        self.routes[key] = found.cost
+        return found.cost
 
     def cost(self, sequences: Sequences) -> int | None:
         """Cost of ``sequences`` with the penalties of what they leave; None where a route breaks a rule."""
         total = 0
         for vehicle_id, ids in sequences.items():
-            cost = self.routes.get((self.kind[vehicle_id], tuple(ids)))
+            key = (self.kind[vehicle_id], tuple(ids))
+            cost = self._price(key) if key in self.said else self.routes.get(key)
             if cost is None:
                 return None
             total += cost
         served = {one for ids in sequences.values() for one in ids}
         return total + self._penalty(served)
+
+    def shortest(self) -> list[Key]:
+        """The latest routes first; of those with one kind and the same stops the cheapest alone."""
+        found: dict[tuple[int, frozenset[str]], Key] = {}
+        for key in reversed(self.routes):
+            stops = (key[0], frozenset(key[1]))
+            if stops not in found or self.routes[key] < self.routes[found[stops]]:
+                found[stops] = key
+        return list(found.values())
 
     def _penalty(self, served: set[str]) -> int:
         orders = self.evaluator.problem.orders
@@ -79,62 +107,37 @@ def recombine(pool: Pool, best: Sequences, *, seconds: float, workers: int, seed
 
     ``best`` must be made of routes of the pool.
     """
-    from ortools.sat.python import cp_model
-
     before = pool.cost(best)
     if before is None or seconds <= 0 or len(pool.routes) <= len(best):
         return best
-    current = {(pool.kind[vehicle_id], tuple(ids)) for vehicle_id, ids in best.items()}
-    keys = [*current, *[key for key in reversed(pool.routes) if key not in current][: MOST_ROUTES - len(current)]]
-    model = cp_model.CpModel()
-    chosen = {key: model.new_bool_var("") for key in keys}
-    covering: dict[str, list[cp_model.IntVar]] = {}
-    by_kind: dict[int, list[cp_model.IntVar]] = {}
-    for (kind, ids), variable in chosen.items():
-        by_kind.setdefault(kind, []).append(variable)
-        for one in ids:
-            if one != RELOAD:
-                covering.setdefault(one, []).append(variable)
-        model.add_hint(variable, (kind, ids) in current)
-    for kind, variables in by_kind.items():
-        model.add(sum(variables) <= len(pool.vehicles[kind]))
-    left: list[tuple[int, cp_model.IntVar]] = []
-    groups: dict[str, list[cp_model.IntVar]] = {}
-    prices: dict[str, int] = {}
+    holders = {(pool.kind[vehicle_id], tuple(ids)): vehicle_id for vehicle_id, ids in best.items()}
+    most = MOST_ROUTES if len(pool.evaluator.problem.orders) <= MANY_ROWS else MOST_LARGE
+    keys = [*holders, *[key for key in pool.shortest() if key not in holders][: most - len(holders)]]
+    numbers: dict[tuple[bool, str], int] = {}
+    row: dict[str, int] = {}
+    leaving: list[int] = []
     for order in pool.evaluator.problem.orders:
-        variables = covering.get(order.order_id, [])
-        if order.group:
-            groups.setdefault(order.group, []).extend(variables)
-            prices[order.group] = max(prices.get(order.group, 0), order.penalty_minor)
-            continue
-        out = model.new_bool_var("")
-        model.add_exactly_one([*variables, out])
-        left.append((order.penalty_minor, out))
-    for group, variables in groups.items():
-        out = model.new_bool_var("")
-        model.add_exactly_one([*variables, out])
-        left.append((prices[group], out))
-    costs = [pool.routes[key] for key in keys]
-    model.minimize(
-        cp_model.LinearExpr.weighted_sum(list(chosen.values()), costs)
-        + cp_model.LinearExpr.weighted_sum([one for _, one in left], [price for price, _ in left])
+        # of alternatives one is served or none: they are one row
+        number = numbers.setdefault((bool(order.group), order.group or order.order_id), len(numbers))
+        if number == len(leaving):
+            leaving.append(0)
+        leaving[number] = max(leaving[number], order.penalty_minor)
+        row[order.order_id] = number
+    routes = Routes(
+        rows=[[row[one] for one in ids if one != RELOAD] for _, ids in keys],
+        costs=[pool.routes[key] for key in keys],
+        kinds=[kind for kind, _ in keys],
+        vehicles=[len(ids) for ids in pool.vehicles],
+        leaving=leaving,
     )
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = seconds
-    solver.parameters.num_workers = max(1, workers)
-    solver.parameters.random_seed = seed
-    status = solver.solve(model)
-    if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
-        return best
+    picked = cheapest(routes, range(len(holders)), seconds=seconds, workers=workers, seed=seed)
     free = {kind: list(ids) for kind, ids in enumerate(pool.vehicles)}
     found: Sequences = {}
-    picked = [key for key, variable in chosen.items() if solver.boolean_value(variable)]
     # routes that stay keep their vehicle: nothing moves without need
-    holders = {(pool.kind[vehicle_id], tuple(ids)): vehicle_id for vehicle_id, ids in best.items()}
-    for key in [one for one in picked if one in holders]:
+    for key in (keys[one] for one in picked if keys[one] in holders):
         found[holders[key]] = list(key[1])
         free[key[0]].remove(holders[key])
-    for kind, ids in (one for one in picked if one not in holders):
+    for kind, ids in (keys[one] for one in picked if keys[one] not in holders):
         found[free[kind].pop(0)] = list(ids)
     after = pool.cost(found)
     return found if after is not None and after < before else best

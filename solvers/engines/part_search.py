@@ -9,10 +9,9 @@ import random
 from dataclasses import dataclass
 
 from solvers.engines.crew import LARGE, Crew
-from solvers.engines.ils import SHAKES
+from solvers.engines.ils import FACTORS, SHAKES
 from solvers.engines.parts import PART, Parts
 from solvers.engines.task import Task
-from solvers.engines.wholes import FACTORS
 from solvers.engines.worker import Worker
 
 EXPLORE, EXPLORE_LARGE = 0.06, 0.15

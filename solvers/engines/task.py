@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from solvers.engines import Sequences
+from solvers.engines.gathered import Gathered, Gatherer
 from solvers.engines.ils import NEIGHBOURS, SHAKES, Prices
 from solvers.problem import Order, PlanningProblem, Travel, Vehicle
 
@@ -28,10 +30,11 @@ class Task:
 
     ``factor`` sets PyVRP's first prices of lateness and overload (``ils.first_penalties``), ``shake`` its perturbations
     (``ils.SHAKES``), ``near`` its neighbours; ``usual``: all its parameters are its own instead; ``prices``: first
-    prices that another search has learnt, in minor units; ``slack``: it goes on from ``initial`` under a threshold
-    (``ils.run``); ``seeded``: it begins with a plan of the compiled engine. ``cpu``: ``seconds`` are the process's own
-    processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's first and last
-    temperature, in typical legs, ``trail`` whether it brings along plans that it went through.
+    prices that another search has learnt, in minor units; ``slack``: it accepts under a threshold (``ils.run``);
+    ``mate``: it begins with what ``initial`` and this plan give together (``crossover``); ``gather``: the answer brings
+    all routes that PyVRP came to; ``seeded``: it begins with a plan of the compiled engine. ``cpu``: ``seconds`` are
+    the process's own processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's
+    first and last temperature, in typical legs, ``trail`` whether it brings along plans that it went through.
     """
 
     seconds: float
@@ -46,6 +49,8 @@ class Task:
     near: int = NEIGHBOURS
     prices: Prices | None = None
     slack: tuple[float, float] | None = None
+    mate: Sequences | None = None
+    gather: bool = False
     iterations: int | None = None
     required: bool = True
     cpu: bool = False
@@ -61,7 +66,8 @@ class Answer:
 
     ``cost``, and ``before`` of the initial plan, are in minor units with the penalties of what is left out; ``left``
     counts required orders among that. ``error``: what went wrong in the process, in one line. ``trail``: earlier best
-    plans, whose routes may serve again. ``prices``: what PyVRP has learnt, in minor units.
+    plans, whose routes may serve again; ``routes``: all that the search came to. ``prices``: what PyVRP has learnt, in
+    minor units.
     """
 
     sequences: Sequences | None
@@ -71,6 +77,7 @@ class Answer:
     left: int = 0
     before: float | None = None
     prices: Prices | None = None
+    routes: tuple[Gathered, ...] = ()
 
 
 def part_of(
@@ -150,6 +157,12 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         search.improve(min(SEED_S, 0.1 * task.seconds), clock=clock)
         first = search.sequences()
     initial = solution_of(compiled, evaluator, first) if first else None
+    if initial is not None and task.mate:
+        from solvers.engines.crossover import Crossover
+
+        mate = solution_of(compiled, evaluator, task.mate)
+        initial = Crossover(compiled.data)(initial, mate, random.Random(task.seed))
+    gatherer = Gatherer() if task.gather else None
     seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
     trail: deque[Any] = deque(maxlen=TRAIL)
     best, cost, learnt = run(
@@ -166,18 +179,21 @@ def _pyvrp(evaluator: Any, compiled: Any, task: Task, clock: Callable[[], float]
         usual=task.usual,
         near=task.near,
         prices=None if task.prices is None else _times(task.prices, compiled.scale),
-        slack=None if initial is None else task.slack,
+        slack=task.slack,
+        rough=task.mate is not None,
+        on_turn=gatherer,
     )
+    routes = gatherer.routes(compiled) if gatherer is not None else ()
     prices = _times(learnt, 1.0 / compiled.scale)
     earlier = tuple(sequences_of(compiled, one) for one in trail if one.is_feasible())
     if not best.is_feasible():
-        return Answer(None, float("inf"))
+        return Answer(None, float("inf"), routes=routes)
     before = money(initial) / compiled.scale if initial is not None and initial.is_feasible() else None
-    if before is not None and cost / compiled.scale >= before and not task.seeded and not task.slack:
-        return Answer(None, cost / compiled.scale, trail=earlier, before=before, prices=prices)
+    if before is not None and cost / compiled.scale >= before and not task.seeded and not task.slack and not task.mate:
+        return Answer(None, cost / compiled.scale, trail=earlier, before=before, prices=prices, routes=routes)
     found = sequences_of(compiled, best)
     left = left_required(evaluator.problem, found)
-    return Answer(found, cost / compiled.scale, "", earlier, left, before, prices)
+    return Answer(found, cost / compiled.scale, "", earlier, left, before, prices, routes)
 
 
 def _times(prices: Prices, factor: float) -> Prices:

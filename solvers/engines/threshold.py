@@ -22,6 +22,7 @@ def improve(
     slack: tuple[float, float],
     done: Callable[[int], float],
     on_best: Callable[[Any], object] | None = None,
+    on_turn: Callable[[Any], object] | None = None,
 ) -> Any:
     """The best solution found from ``initial`` on, never worse than it, where the threshold falls to nothing.
 
@@ -36,8 +37,8 @@ def improve(
         Share of the best cost that an accepted solution may cost more, at first and at last.
     done
         Share of the search that is over after so many iterations; at 1 it ends.
-    on_best
-        Told every new best solution.
+    on_best, on_turn
+        Told every new best solution; every solution that the search comes to.
     """
     best = current = initial
     recent: Any = None
@@ -47,6 +48,8 @@ def improve(
         prices = manager.cost_evaluator()
         candidate = search(current, prices, exhaustive=False)
         manager.register(candidate)
+        if on_turn is not None:
+            on_turn(candidate)
         if prices.cost(candidate) < prices.cost(best):
             best = candidate
             candidate = search(candidate, prices, exhaustive=True)

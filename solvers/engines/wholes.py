@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from solvers.engines import Sequences
 from solvers.engines.crew import LARGE, PATIENCE_S, SHORT_S, Crew, fittest
-from solvers.engines.ils import MANY_NEIGHBOURS, SHAKES
+from solvers.engines.ils import FACTORS, MANY_NEIGHBOURS, SHAKES
 from solvers.engines.nearest import nearest_plan
 from solvers.engines.slices import improved
+from solvers.engines.starts import Starts, worth_it
 from solvers.engines.task import Task
 
 APART_SHARE = 0.25
@@ -26,8 +27,6 @@ ROUNDS = (0.75, 1.0)
 its prices and what it accepts."""
 LONG_S = 0.1
 """Seconds a stop: with less time there is one round."""
-FACTORS = (5.0, 20.0)
-"""First prices of lateness and overload, in turns (``ils.first_penalties``)."""
 FIRST_OVERTIME = 1.5
 """How long first plans are waited for once there is one, in their seconds."""
 RESCUE_S = 0.4
@@ -50,6 +49,9 @@ def portfolio(crew: Crew, seed: int, initial: Sequences | None) -> Sequences | N
     several = crew.choosy or (crew.covered and crew.kinds > 1)
     mixed = initial is None and several and crew.seconds >= SHORT_S and len(crew.problem.orders) >= MIXED
     seeded = initial is None and crew.covered and len(crew.problem.orders) > SEEDED
+    if initial is None and not mixed and not seeded and worth_it(crew):
+        best = Starts(crew, seed).run()
+        rounds = rounds if best is None else ROUNDS[-1:]
     for number, share in enumerate(rounds):
         reserve = 0.05 + crew.for_the_master()
         if best is None and crew.startable:
