@@ -14,12 +14,16 @@ import time
 from collections.abc import Callable
 
 from solvers.engines import Sequences
+from solvers.engines.annealing import annealed as annealed_in_slices
 from solvers.engines.crew import LARGE, SHORT_S, Crew, Progress
+from solvers.engines.independent import Independent, independents
+from solvers.engines.nearest import nearest_plan
 from solvers.engines.part_search import PartSearch
 from solvers.engines.parts import PART
-from solvers.engines.task import Task
+from solvers.engines.task import Task, part_of
 from solvers.engines.wholes import annealed, first_plan, portfolio, side_by_side
 from solvers.engines.worker import SharedProblem, Worker
+from solvers.evaluator import Evaluator
 from solvers.problem import PlanningProblem
 
 FEW_ROUTES = 10
@@ -31,6 +35,8 @@ LOOK_SHARE, LOOK_S, PERHAPS = 0.03, 1.0, 4
 routes as would be few."""
 WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 80, 500
 """Problems up to this size are searched whole; with more time larger ones, by so many stops a second up to the last."""
+PARTS_SHARE = 0.05
+"""Share of the time in which a very large plan is improved part by part after it was annealed."""
 ANNEAL_S = 0.01
 """Seconds a stop that annealing the whole takes at least."""
 
@@ -55,6 +61,10 @@ def search(
     if not problem.orders or not problem.vehicles:
         return {}
     begun = time.monotonic()
+    if iterations is None:
+        apart = independents(problem, seconds)
+        if len(apart) > 1:
+            return _apart(problem, apart, seconds, begun, seed, workers, initial, progress, cpu, cancel)
     count = 1 if iterations is not None else max(1, workers or os.cpu_count() or 1)
     shared = SharedProblem(problem)
     team = [Worker(shared) for _ in range(count)]
@@ -69,6 +79,44 @@ def search(
         for worker in team:
             worker.stop()
         shared.close()
+
+
+def _apart(
+    problem: PlanningProblem,
+    days: list[Independent],
+    seconds: float,
+    begun: float,
+    seed: int,
+    workers: int | None,
+    initial: Sequences | None,
+    progress: Progress | None,
+    cpu: bool,
+    cancel: Callable[[], bool] | None,
+) -> Sequences | None:
+    """Plans of independent days, one after the other on all cores, each with its share of the time."""
+    by_order = {order.order_id: order for order in problem.orders}
+    by_vehicle = {vehicle.vehicle_id: vehicle for vehicle in problem.vehicles}
+    say = progress or (lambda _: None)
+    plans: Sequences = {}
+    waiting = sum(len(one.orders) for one in days)
+    left = seconds
+    for number, one in enumerate(days):
+        part = part_of(problem, by_order, by_vehicle, one.orders, one.vehicles)
+        say(f"independent day {number + 1} of {len(days)}: {len(one.orders)} orders, {len(one.vehicles)} vehicles")
+        if cancel is not None and cancel():
+            plans |= nearest_plan(Evaluator(part))
+            continue
+        if not cpu:
+            left = seconds - (time.monotonic() - begun)
+        share = left * len(one.orders) / waiting
+        own = {vehicle: initial[vehicle] for vehicle in one.vehicles if vehicle in initial} if initial else None
+        found = search(
+            part, seconds=share, seed=seed, workers=workers, initial=own, progress=progress, cpu=cpu, cancel=cancel
+        )
+        plans |= found or {}
+        left -= share
+        waiting -= len(one.orders)
+    return plans or None
 
 
 def _run(crew: Crew, chance: random.Random, seed: int, initial: Sequences | None) -> Sequences | None:
@@ -102,6 +150,8 @@ def _run(crew: Crew, chance: random.Random, seed: int, initial: Sequences | None
     if size <= LARGE and _few_routes(parts.routes):
         return portfolio(crew, seed, parts.routes) if initial else side_by_side(crew, seed, parts.routes)
     if crew.pool is None:
+        if not initial and crew.covered:
+            parts.routes = annealed_in_slices(crew, chance, parts.routes, PARTS_SHARE * crew.left())
         search.improve(0.0)
         return parts.routes
     search.improve(0.5 * crew.left())

@@ -34,7 +34,8 @@ class Task:
     ``mate``: it begins with what ``initial`` and this plan give together (``crossover``); ``gather``: the answer brings
     all routes that PyVRP came to; ``seeded``: it begins with a plan of the compiled engine. ``cpu``: ``seconds`` are
     the process's own processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's
-    first and last temperature, in typical legs, ``trail`` whether it brings along plans that it went through.
+    first and last temperature, in typical legs, ``trail`` whether it brings along plans that it went through,
+    ``onward`` whether the answer is the plan that it ends with, for another to go on from, and not the best.
     """
 
     seconds: float
@@ -58,11 +59,13 @@ class Task:
     hot: float = 3.0
     cold: float = 0.02
     trail: bool = False
+    onward: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``sequences`` is None where nothing feasible, or (without ``slack``) nothing better than ``initial``, was found.
+    """``sequences`` is None where nothing feasible was found, or nothing better than ``initial`` by a search that does
+    not go ``onward`` and has no ``slack``.
 
     ``cost``, and ``before`` of the initial plan, are in minor units with the penalties of what is left out; ``left``
     counts required orders among that. ``error``: what went wrong in the process, in one line. ``trail``: earlier best
@@ -214,7 +217,9 @@ def _compiled(evaluator: Any, task: Task, clock: Callable[[], float], started: f
     search.fill()
     seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
     search.improve(seconds, iterations=task.iterations, hot=task.hot, cold=task.cold, clock=clock)
-    if before is not None and search.money > before - 0.5:
+    if task.onward:
+        search.keep()
+    elif before is not None and search.money > before - 0.5:
         return Answer(None, search.money, before=before)
     found = search.sequences()
     trail = search.trail() if task.trail else ()
