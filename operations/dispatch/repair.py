@@ -21,6 +21,9 @@ OVERRUN_S = 3_600
 """How far beyond its shift a repair may keep a vehicle; what is beyond the shift is priced as lateness."""
 HANDOVER_S = 600
 """What taking over the goods of a vehicle that has broken down takes."""
+HANDOVER = "handover/"
+"""How the name of a stop begins where a vehicle takes over goods: from whom, and which vehicle, follow. It is that
+vehicle's alone: lost with it, it is nobody else's to make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,15 @@ def aboard_broken(state: DayState, order: Order) -> VehicleState | None:
     """The broken vehicle that has an order's goods aboard, or None."""
     for vehicle_id in sorted(state.vehicles):
         vehicle = state.vehicles[vehicle_id]
-        if vehicle.status == BROKEN and vehicle.left and order.order_id in (rest := vehicle.remaining):
+        if vehicle.status != BROKEN or order.order_id not in (rest := vehicle.remaining):
+            continue
+        before = rest[: rest.index(order.order_id)]
+        source = next((one.split("/")[1] for one in before if one.startswith(HANDOVER)), None)
+        if source is not None and order.order_id not in state.day.planned.get(vehicle_id, ()):
             # it broke down before it had taken the goods over: they are where they were
-            from_whom = [one.split("/")[1] for one in rest if one.startswith("handover/")]
-            return state.vehicles[from_whom[0]] if from_whom and from_whom[0] in state.vehicles else vehicle
+            return state.vehicles.get(source)
+        if vehicle.left:
+            return vehicle
     return None
 
 
@@ -87,7 +95,7 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
     )
     handover, first = None, 1 if vehicle.left and orders else 0
     if goods is not None:
-        name = f"handover/{goods.vehicle_id}/{vehicle_id}"
+        name = f"{HANDOVER}{goods.vehicle_id}/{vehicle_id}"
         at = next((n for n, one in enumerate(orders) if one.order_id == name), None)
         if at is None and name not in vehicle.visited:
             handover = Order(name, here(state, goods)[0], service_s=HANDOVER_S, kind="pickup")
@@ -231,6 +239,9 @@ def _stranded(state: DayState) -> list[Order]:
     found = [
         one.order
         for one in state.orders.values()
-        if one.order is not None and one.status in (OPEN, ABOARD) and one.order_id not in assigned
+        if one.order is not None
+        and one.status in (OPEN, ABOARD)
+        and one.order_id not in assigned
+        and not one.order_id.startswith(HANDOVER)
     ]
     return sorted(found, key=lambda one: (state.day.latest_dispatch_s(one), one.order_id))

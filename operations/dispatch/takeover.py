@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from domain.errors import PlanningError
 from operations.dispatch.ahead import ahead, here, to_do
-from operations.dispatch.repair import HANDOVER_S, aboard_broken
+from operations.dispatch.repair import HANDOVER, HANDOVER_S, aboard_broken
 from operations.dispatch.rules import charged_minor, rules_between
 from operations.state.day import Day
 from operations.state.entities import IDLE, VehicleState
@@ -110,7 +110,7 @@ def _route(
     names = tuple(visit.order_id for route in made.routes for visit in route.visits)
     handover = None
     if day.problem.depot(base.depot_id).location != place:
-        handover = Order(f"handover/{source}/{base.vehicle_id}", place, service_s=HANDOVER_S, kind="pickup")
+        handover = Order(f"{HANDOVER}{source}/{base.vehicle_id}", place, service_s=HANDOVER_S, kind="pickup")
     stops = [*([handover] if handover else []), *(by_id[name] for name in names)]
     driven = ahead(state, state.vehicles[base.vehicle_id], stops)
     flat = base.tariff.per_route_minor + sum(

@@ -8,7 +8,7 @@ from operations.dispatch.acceptance import expecting, price_band
 from operations.dispatch.maker import PATIENCE_S
 from operations.state import Offer, start
 from solvers import Vehicle
-from tests.operations.days import OFFERS, created, event, make_day
+from tests.operations.days import OFFERS, created, driven, event, make_day
 
 DAY = make_day(orders=12, vans=2, iterations=100, window_s=21_600)
 VAN = max(DAY.planned, key=lambda one: len(DAY.planned[one]))
@@ -109,3 +109,24 @@ def test_a_fleet_that_may_say_no_costs_what_is_expected_of_that():
     unknown = expecting(DAY.problem, Beliefs(), {"own": False}, 1_000).orders[0]
     assert unknown.expected_failure_minor("own") == DAY.problem.orders[0].expected_failure_minor("own") + 300
     assert isinstance(expected.vehicles[0], Vehicle) and isinstance(OFFERS[0], Offer)
+
+
+def test_who_was_to_take_over_goods_and_is_lost_too_leaves_the_goods_where_they_were():
+    day = make_day(orders=12, vans=4, iterations=100, window_s=21_600)
+    first = max(day.planned, key=lambda one: len(day.planned[one]))
+    begun = driven(day, first, 1)
+    state, made = run(day, *begun, event("b", "vehicle_fault", begun[-1].at_s + 60, vehicle_id=first))
+    second = next(one.vehicle_id for one in made if one.kind == "assign")
+    stop = f"handover/{first}/{second}"
+    assert stop in state.vehicles[second].remaining
+    goods = set(day.planned[first][1:])
+
+    state, made = step(state, event("b2", "vehicle_fault", begun[-1].at_s + 120, vehicle_id=second))
+    told = {one for decision in made if decision.kind != "lost" for one in decision.order_ids}
+    assert stop not in told
+    for decision in made:
+        if decision.kind == "assign" and goods & set(decision.order_ids):
+            sequence = state.vehicles[decision.vehicle_id].sequence
+            fetched = sequence.index(f"handover/{first}/{decision.vehicle_id}")
+            assert fetched < sequence.index(decision.order_ids[0])
+    assert goods & told
