@@ -42,11 +42,16 @@ class Compiled:
 
 
 def needs_mending(problem: PlanningProblem, evaluator: Evaluator) -> bool:
-    """Whether there is something that PyVRP cannot be told."""
+    """Whether there is something that PyVRP cannot be told.
+
+    A certification that holds all shift long only keeps vehicles away from orders; one that expires in it is a limit
+    of time.
+    """
+    expiring = {code for one in problem.vehicles for code, until in one.certifications.items() if until < one.end_s}
     return (
         evaluator.rules.beyond_pairs
         or bool(problem.locks)
-        or any(len(order.windows) > 1 or order.required_certifications for order in problem.orders)
+        or any(len(order.windows) > 1 or order.required_certifications & expiring for order in problem.orders)
         or any(vehicle.reload_s or vehicle.max_distance_m is not None for vehicle in problem.vehicles)
         or any(vehicle.tariff.piecewise or problem.travel_of(vehicle).timed for vehicle in problem.vehicles)
     )

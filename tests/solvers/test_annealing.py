@@ -1,14 +1,17 @@
 """Very large plans under one annealing in slices: nothing is lost, and the plan is never dearer than the first."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from solvers import verify
 from solvers.engines import annealing, core
+from solvers.engines.compile import needs_mending
 from solvers.engines.crew import Crew
 from solvers.engines.insertion import improve
 from solvers.engines.worker import SharedProblem, Worker
+from solvers.evaluator import Evaluator
 from solvers.planner import SolveSettings, assemble, plan
 from tests.solvers.test_engines import day
 
@@ -71,3 +74,13 @@ def test_very_large_days_go_this_way(monkeypatch):
     found = plan(problem, SolveSettings(seconds=4, seed=1, workers=2), said.append)
     assert verify(problem, found) == [] and not found.unserved
     assert any("annealing in slices" in line for line in said)
+
+
+@pytest.mark.parametrize(("until", "mended"), [(40_000, False), (39_999, True)], ids=["all shift", "expires in it"])
+def test_certifications_are_mended_only_where_they_expire_in_a_shift(problem, until, mended):
+    orders = tuple(replace(one, required_certifications=frozenset({"adr"})) for one in problem.orders)
+    vehicles = tuple(replace(one, certifications={"adr": until}) for one in problem.vehicles)
+    asked = replace(problem, orders=orders, vehicles=vehicles)
+    assert needs_mending(asked, Evaluator(asked)) == mended
+    found = plan(asked, SolveSettings(seconds=1, seed=1, workers=1))
+    assert verify(asked, found) == [] and not found.unserved
