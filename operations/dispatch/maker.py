@@ -90,13 +90,13 @@ class Maker(Placing):
         if vehicle is None or vehicle.status != DELAYED or vehicle.left:
             return
         lost_bp, name = 10_000 - vehicle.back_bp, vehicle.vehicle_id
-        own = [one for one in to_do(self.state, vehicle) if not one.order_id.startswith(HANDOVER)]
-        for order in own[:MOST_ORDERS]:
+        candidates = [one for one in to_do(self.state, vehicle) if not one.order_id.startswith(HANDOVER)]
+        for order in candidates[:MOST_ORDERS]:
             now = self.state.vehicles[name]
             orders = to_do(self.state, now)
             without = [one for one in orders if one is not order]
-            here = ahead(self.state, now, orders).cost_minor - ahead(self.state, now, without).cost_minor
-            waiting = here + order.penalty_minor * lost_bp // 10_000
+            own = ahead(self.state, now, orders).cost_minor - ahead(self.state, now, without).cost_minor
+            waiting = own + order.penalty_minor * lost_bp // 10_000
             options = [one for one in insertions(self.state, order) if one.vehicle_id != name]
             if not options or options[0].price_minor + self.state.day.prices.moved_minor >= waiting:
                 continue

@@ -144,9 +144,8 @@ def _show(result: dict[str, Any]) -> None:
     click.echo(f"{result['contract_id']} of {result['fleet_id']}")
     for name in ("owed", "asked", "difference"):
         if f"{name}_minor" in result:
-            click.echo(
-                f"{cash(result[f'{name}_minor']):>18}  {name}" + (f" ({result['lines']} lines)" * (name == "owed"))
-            )
+            lines = f" ({result['lines']} lines)" if name == "owed" else ""
+            click.echo(f"{cash(result[f'{name}_minor']):>18}  {name}{lines}")
     for rule, amount in result["by_rule"].items():
         click.echo(f"{cash(amount):>18}    owed by {rule}")
     for status, count in result.get("counts", {}).items():

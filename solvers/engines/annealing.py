@@ -25,7 +25,7 @@ ROUND_S = 2.5
 """Seconds of a slice in a round, at least: its tables have to be made first."""
 
 
-def annealed(crew: Crew, chance: random.Random, first: Sequences, reserve: float) -> Sequences:
+def annealed_in_slices(crew: Crew, chance: random.Random, first: Sequences, reserve: float) -> Sequences:
     """The cheapest plan that a round ended with, ``first`` among them, after rounds until ``reserve`` seconds are left.
 
     A round goes on from where the last one ended, dearer or not.

@@ -12,9 +12,10 @@ import os
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 from solvers.engines import Sequences
-from solvers.engines.annealing import annealed as annealed_in_slices
+from solvers.engines.annealing import annealed_in_slices
 from solvers.engines.crew import LARGE, SHORT_S, Crew, Progress
 from solvers.engines.independent import Independent, independents
 from solvers.engines.nearest import nearest_plan
@@ -64,7 +65,9 @@ def search(
     if iterations is None:
         apart = independents(problem, seconds)
         if len(apart) > 1:
-            return _apart(problem, apart, seconds, begun, seed, workers, initial, progress, cpu, cancel)
+            again = partial(search, seed=seed, workers=workers, progress=progress, cpu=cpu, cancel=cancel)
+            deadline = None if cpu else begun + seconds
+            return _apart(problem, apart, again, seconds, deadline, initial, progress, cancel)
     count = 1 if iterations is not None else max(1, workers or os.cpu_count() or 1)
     shared = SharedProblem(problem)
     team = [Worker(shared) for _ in range(count)]
@@ -84,36 +87,35 @@ def search(
 def _apart(
     problem: PlanningProblem,
     days: list[Independent],
+    search_day: Callable[..., Sequences | None],
     seconds: float,
-    begun: float,
-    seed: int,
-    workers: int | None,
+    deadline: float | None,
     initial: Sequences | None,
     progress: Progress | None,
-    cpu: bool,
     cancel: Callable[[], bool] | None,
 ) -> Sequences | None:
-    """Plans of independent days, one after the other on all cores, each with its share of the time."""
+    """Plans of independent days, one after the other on all cores, each with its share of the time.
+
+    ``deadline`` (of ``time.monotonic``): None where ``seconds`` are the processor's. Called off, days that were not
+    begun keep their initial plan or have a plain one.
+    """
     by_order = {order.order_id: order for order in problem.orders}
     by_vehicle = {vehicle.vehicle_id: vehicle for vehicle in problem.vehicles}
-    say = progress or (lambda _: None)
     plans: Sequences = {}
     waiting = sum(len(one.orders) for one in days)
     left = seconds
     for number, one in enumerate(days):
         part = part_of(problem, by_order, by_vehicle, one.orders, one.vehicles)
-        say(f"independent day {number + 1} of {len(days)}: {len(one.orders)} orders, {len(one.vehicles)} vehicles")
-        if cancel is not None and cancel():
-            plans |= nearest_plan(Evaluator(part))
-            continue
-        if not cpu:
-            left = seconds - (time.monotonic() - begun)
-        share = left * len(one.orders) / waiting
         own = {vehicle: initial[vehicle] for vehicle in one.vehicles if vehicle in initial} if initial else None
-        found = search(
-            part, seconds=share, seed=seed, workers=workers, initial=own, progress=progress, cpu=cpu, cancel=cancel
-        )
-        plans |= found or {}
+        if cancel is not None and cancel():
+            plans |= own or nearest_plan(Evaluator(part))
+            continue
+        if progress is not None:
+            progress(f"independent day {number + 1} of {len(days)}: {len(one.orders)} orders")
+        if deadline is not None:
+            left = deadline - time.monotonic()
+        share = left * len(one.orders) / waiting
+        plans |= search_day(part, seconds=share, initial=own) or own or {}
         left -= share
         waiting -= len(one.orders)
     return plans or None

@@ -21,7 +21,7 @@ def annealed(problem, first, seconds, cores=1, cancel=None):
     team = [Worker(shared) for _ in range(cores)]
     try:
         crew = Crew(problem, team, seconds, lambda _: None, cancel is None, cancel)
-        return annealing.annealed(crew, random.Random(3), first, 0.0)
+        return annealing.annealed_in_slices(crew, random.Random(3), first, 0.0)
     finally:
         for worker in team:
             worker.stop()

@@ -112,3 +112,9 @@ def test_called_off_it_still_gives_a_plan_of_every_day_at_once():
     found = plan(problem, SolveSettings(seconds=30, seed=1), cancel=lambda: True)
     assert verify(problem, found) == []
     assert found.solver_s < 10 and found.served > 0.8 * len(problem.orders)
+
+
+def test_called_off_a_day_that_has_a_plan_keeps_it():
+    problem = stations()
+    first = core.search(problem, seconds=6, seed=1, workers=1)
+    assert core.search(problem, seconds=30, seed=2, workers=1, initial=first, cancel=lambda: True) == first
