@@ -96,8 +96,8 @@ def _apart(
 ) -> Sequences | None:
     """Plans of independent days, one after the other on all cores, each with its share of the time.
 
-    ``deadline`` (of ``time.monotonic``): None where ``seconds`` are the processor's. Called off, days that were not
-    begun keep their initial plan or have a plain one.
+    ``deadline`` (of ``time.monotonic``): None where ``seconds`` are the processor's. Days that were not begun when
+    it was called off, and those whose search found nothing in its time, keep their initial plan or have a plain one.
     """
     by_order = {order.order_id: order for order in problem.orders}
     by_vehicle = {vehicle.vehicle_id: vehicle for vehicle in problem.vehicles}
@@ -109,13 +109,14 @@ def _apart(
         own = {vehicle: initial[vehicle] for vehicle in one.vehicles if vehicle in initial} if initial else None
         if cancel is not None and cancel():
             plans |= own or nearest_plan(Evaluator(part))
+            waiting -= len(one.orders)
             continue
         if progress is not None:
             progress(f"independent day {number + 1} of {len(days)}: {len(one.orders)} orders")
         if deadline is not None:
             left = deadline - time.monotonic()
         share = left * len(one.orders) / waiting
-        plans |= search_day(part, seconds=share, initial=own) or own or {}
+        plans |= search_day(part, seconds=share, initial=own) or own or nearest_plan(Evaluator(part))
         left -= share
         waiting -= len(one.orders)
     return plans or None

@@ -118,3 +118,10 @@ def test_called_off_a_day_that_has_a_plan_keeps_it():
     problem = stations()
     first = core.search(problem, seconds=6, seed=1, workers=1)
     assert core.search(problem, seconds=30, seed=2, workers=1, initial=first, cancel=lambda: True) == first
+
+
+def test_a_day_whose_search_found_nothing_in_its_time_still_has_a_plan():
+    problem = stations()
+    days = independents(problem, 60.0)
+    found = core._apart(problem, days, lambda part, **_: None, 9.0, None, None, None, None)
+    assert sum(len(ids) for ids in found.values()) > 0.8 * len(problem.orders)
