@@ -41,7 +41,7 @@ BENCHMARKS = {
 """Benchmark -> one-line help. The module ``benchmarks.<name>`` holds a click command called ``command``."""
 
 
-@click.group(cls=LazyGroup, package="benchmarks", lazy_commands=BENCHMARKS)
+@click.group(cls=LazyGroup, package="benchmarks", sections={"Benchmarks": BENCHMARKS})
 def command() -> None:
     """Measure one part; every benchmark has --json.
 

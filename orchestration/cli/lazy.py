@@ -12,11 +12,12 @@ import click
 class LazyGroup(click.Group):
     """Subcommand ``name`` is the click command called ``command`` in the module ``package.name``."""
 
-    def __init__(self, *args: Any, package: str, lazy_commands: dict[str, str], **kwargs: Any) -> None:
-        """``lazy_commands``: name -> one line of help."""
+    def __init__(self, *args: Any, package: str, sections: dict[str, dict[str, str]], **kwargs: Any) -> None:
+        """``sections``: heading -> name -> one line of help."""
         super().__init__(*args, **kwargs)
         self.package = package
-        self.lazy_commands = lazy_commands
+        self.sections = sections
+        self.lazy_commands = {name: told for section in sections.values() for name, told in section.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.lazy_commands)
@@ -35,5 +36,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self.lazy_commands.items()))
+        column = max(map(len, self.lazy_commands))
+        for heading, commands in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(column), told) for name, told in commands.items()])

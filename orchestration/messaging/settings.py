@@ -29,6 +29,8 @@ from orchestration.messaging.channels.smtp import SmtpChannel
 from orchestration.messaging.channels.webhook import WebhookChannel
 
 FILE = "messaging.yml"
+LEAST_SECRET = 16
+"""Characters of a key that signs links: fewer could be tried one after the other against a link that somebody holds."""
 
 
 class _Section(BaseModel):
@@ -139,8 +141,14 @@ def open_channels(settings: MessagingSettings, home: Path) -> dict[str, Channel]
 
 
 def link_secret(home: Path) -> str:
-    """The key that signs customers' links: ``FIVEFOLD_LINK_SECRET``, or one made for this workspace (mode 0600)."""
+    """The key that signs customers' links: ``FIVEFOLD_LINK_SECRET``, or one made for this workspace (mode 0600).
+
+    Raises:
+        InputError: the key that was given is short enough to be guessed from a link.
+    """
     if given := os.environ.get("FIVEFOLD_LINK_SECRET"):
+        if len(given) < LEAST_SECRET:
+            raise InputError(f"FIVEFOLD_LINK_SECRET must have {LEAST_SECRET} characters at least, has {len(given)}")
         return given
     path = home / "personal" / "link.key"
     if not path.is_file():

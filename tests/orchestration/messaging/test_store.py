@@ -327,3 +327,13 @@ def test_the_key_of_links_is_made_once_however_many_ask_for_it(tmp_path):
     assert len(found[0]) >= 32
     (path,) = (tmp_path / "personal").iterdir()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_key_that_could_be_guessed_from_a_link_is_refused(tmp_path, monkeypatch):
+    from orchestration.messaging.settings import link_secret
+
+    monkeypatch.setenv("FIVEFOLD_LINK_SECRET", "secret")
+    with pytest.raises(InputError, match="FIVEFOLD_LINK_SECRET must have 16 characters"):
+        link_secret(tmp_path)
+    monkeypatch.setenv("FIVEFOLD_LINK_SECRET", "k" * 16)
+    assert link_secret(tmp_path) == "k" * 16
