@@ -16,7 +16,7 @@ from operations.decide import Decision, decide
 from operations.dispatch.acceptance import PRICE_LEVEL, accept_p, price_band
 from operations.dispatch.standing import carried
 from operations.state import Approvals, Day, DayState, Event, Offer, Prices, fold, start
-from operations.state.events import APPROVED, ROUTE_SET, STANDING_ACCEPTED
+from operations.state.events import APPROVED, ROUTE_SET, STANDING_ACCEPTED, STANDING_USED
 from operations.state.standing import OFFERED
 from solvers import PlanningProblem
 from solvers.contracts import Contract, Rule, Version
@@ -68,6 +68,8 @@ class Driver:
         self.midnight = datetime.combine(day, datetime.min.time(), world.zone)
         self.route_of = {one.vehicle_id: f"r-{day}-{one.vehicle_id}" for one in plan.routes}
         self.number = self.decisions = self.refused = self.said = self.words = 0
+        self.spent: dict[str, dict[str, int]] = {"person": {}, "standing": {}, "unasked": {}}
+        """Whose word what was carried out had -> event that called for it -> minor units."""
         self.live: Any = None
 
     def drive(self, live: Any) -> Any:
@@ -134,9 +136,16 @@ class Driver:
             self.decisions += 1
             if self._act(decision, before):
                 done += decision.events
+                self._spend(event, decision)
             else:
                 self.refused += 1
         self.state = fold(before, *done)
+
+    def _spend(self, event: Event, decision: Decision) -> None:
+        if decision.kind in ("assign", "tender", "leave"):
+            stood = any(one.kind == STANDING_USED for one in decision.events)
+            own = self.spent["standing" if stood else "person" if event.kind == APPROVED else "unasked"]
+            own[event.event_id] = own.get(event.event_id, 0) + decision.price_minor
 
     def _answer(self, now_s: int) -> None:
         """A dispatcher who looks at what is new after ``LOOKS_S`` and says yes to it."""

@@ -109,7 +109,13 @@ def day_of(
     problem = world.problem(day)
     frame, made = played_plan(world, day, problem)
     known, begun, last = world.city.orders_for(day), time.process_time(), {} if before is None else before
-    row: dict[str, Any] = {"orders": len(problem.orders), "cost_minor": {}, "touches": {}, "items": {}, "alone": {}}
+    row: dict[str, Any] = {
+        "orders": len(problem.orders),
+        "plan_minor": made.cost_minor,
+        "cost_minor": {},
+        "touches": {},
+    }
+    row |= {"items": {}, "alone": {}, "spent": {}, "largest": {}}
     for name in rules:
         driver = Driver(world, day, problem, made, Beliefs(), RULES[name], last.get(name))
         came = account(driver.drive(world.city.live_day(day, frame)), known)
@@ -121,6 +127,8 @@ def day_of(
         row["items"][name] = sum(len(one.items) for one in asked)
         row["alone"][name] = len({one.cause_id for one in state.standing.uses} - {one.proposal_id for one in asked})
         row["cost_minor"][name] = came.cost_minor
+        row["spent"][name] = {whose: sum(own.values()) for whose, own in driver.spent.items()}
+        row["largest"][name] = {whose: max(own.values(), default=0) for whose, own in driver.spent.items()}
     return row | {"processor_s": time.process_time() - begun}
 
 
@@ -226,5 +234,19 @@ def _row(size: int, own: list[dict[str, Any]], asked: Sequence[str]) -> dict[str
         "cost_minor_an_order": {
             name: round(sum(one["cost_minor"][name] for one in own) / max(1, orders), 1) for name in asked
         },
+        "carried_out_of_plan": {name: _carried_out(own, name) for name in asked},
         "processor_s": round(sum(one["processor_s"] for one in own), 1),
+    }
+
+
+def _carried_out(own: list[dict[str, Any]], name: str) -> dict[str, dict[str, float]]:
+    """Money that was decided about by whose word: all, of 1,000 of what the plans cost, and the dearest event."""
+    plan = max(1, sum(one["plan_minor"] for one in own))
+    return {
+        whose: {
+            "per_mille": round(1_000 * sum(one["spent"][name][whose] for one in own) / plan, 2),
+            "minor": sum(one["spent"][name][whose] for one in own),
+            "largest_minor": max(one["largest"][name][whose] for one in own),
+        }
+        for whose in ("person", "standing", "unasked")
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operations.dispatch.approval import still_agreed, waiting_orders
 from operations.dispatch.decisions import Alternative, clock
 from operations.dispatch.habits import Habits
-from operations.dispatch.repair import insertion_into, insertions, why_not
+from operations.dispatch.repair import Insertion, insertion_into, insertions
 from operations.dispatch.rules import fleet_barred
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
 from operations.state.entities import ABOARD, BROKEN, OPEN
@@ -83,7 +83,7 @@ class Desk(Habits):
         self.granted = granted
         if item.kind == "assign":
             now = insertion_into(self.state, item.vehicle_id, order)
-            if now is not None and still_agreed(agreed_minor, now.price_minor):
+            if isinstance(now, Insertion) and still_agreed(agreed_minor, now.price_minor):
                 self._assign(order, now, item.reason, ())
                 self.granted = ""
                 return now.price_minor
@@ -140,11 +140,9 @@ class Desk(Habits):
         return self._to_fleet(order, event.fleet_id, considered)
 
     def _into(self, order: Order, vehicle_id: str, considered: Sequence[Alternative]) -> str:
-        if no := why_not(self.state, vehicle_id, order):
-            return no
         chosen = insertion_into(self.state, vehicle_id, order)
-        if chosen is None:
-            return f"{vehicle_id} would be out too long"
+        if isinstance(chosen, str):
+            return chosen
         self._assign(order, chosen, f"{chosen.late_s} s late in all" if chosen.late_s else "nobody late", considered)
         return ""
 

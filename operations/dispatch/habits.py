@@ -49,9 +49,9 @@ class Habits(Maker):
         words = ", ".join(f"{'yes' if yes else 'no'} to {one.name}, {self._money(price)}" for one, price in sorts)
         self._add("said", (), words, *told, fleet=proposal.fleet_id, price=sum(price for _, price in sorts))
         for sort, _ in sorts if yes else ():
-            self._offer(offer(self.state, sort), sort)
+            self._offer(offer(self.state, sort))
 
-    def _offer(self, found: StandingAnswer | None, sort: Sort) -> None:
+    def _offer(self, found: StandingAnswer | None) -> None:
         """Offer it; whoever said yes for good has accepted it with that."""
         if found is None:
             return
@@ -59,7 +59,8 @@ class Habits(Maker):
             by = str(self.event.facts.get("by", "")) or "a person"
             self._accept(found, by, str(self.event.facts.get("reason", "")))
             return
-        prices = ", ".join(self._money(one) for one in self.state.standing.alike(sort)[-found.after :])
+        alike = self.state.standing.alike(found.sort)[-found.after :]
+        prices = ", ".join(self._money(one.price_minor) for one in alike)
         self._standing(
             found, f"offered: {in_words(found, self.currency)}, after {found.after} answers alike ({prices})"
         )
@@ -106,9 +107,10 @@ class Habits(Maker):
 
     def overridden(self, order_id: str) -> None:
         """Whoever decides otherwise what a standing answer has done ends it."""
-        sorts = {one.sort for one in self.state.standing.uses if one.order_id == order_id}
+        known = self.state.standing
+        names = {one.standing_id for one in known.uses if one.order_id == order_id}
         by = str(self.event.facts.get("by", "")) or "a person"
-        for sort in sorted(sorts):
+        for sort in sorted({known.answers[name].sort for name in names if name in known.answers}):
             self.end(sort, by, f"{order_id} was decided otherwise: {self.event.facts.get('reason', '')}")
 
     def renew(self) -> None:

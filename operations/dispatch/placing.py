@@ -32,6 +32,9 @@ MOST_ORDERS = 40
 """Orders that one event may move: what is left over is taken up by the next, the most urgent first."""
 
 
+LATER = "somebody is served later than promised: not a dispatcher's to allow in advance"
+
+
 class Placing(Draft):
     """Where orders go."""
 
@@ -102,10 +105,9 @@ class Placing(Draft):
         others = (Alternative("one by one", new.otherwise_minor),)
         fleet = self.state.day.vehicles[new.vehicle_id].fleet_id
         share, rest = divmod(new.price_minor, len(new.orders))
+        who, late = {"vehicle": new.vehicle_id, "fleet": fleet}, set(new.late)
         waits = [
-            self._waits(
-                "assign", orders[name], reason, share + rest * (not n), others, vehicle=new.vehicle_id, fleet=fleet
-            )
+            self._waits("assign", orders[name], reason, share + rest * (not n), others, late=name in late, **who)
             for n, name in enumerate(new.orders)
         ]
         names = tuple(name for name, one in zip(new.orders, waits, strict=True) if not one)
@@ -156,9 +158,17 @@ class Placing(Draft):
         return (*found, Alternative("leave", order.penalty_minor))
 
     def _waits(
-        self, kind: str, order: Order, reason: str, price: int, others: tuple[Alternative, ...], **who: str
+        self,
+        kind: str,
+        order: Order,
+        reason: str,
+        price: int,
+        others: tuple[Alternative, ...],
+        *,
+        late: bool = False,
+        **who: str,
     ) -> bool:
-        """Whether a person is asked first; then it is proposed."""
+        """Whether a person is asked first; then it is proposed. ``late``: it serves somebody later than promised."""
         if self.granted:
             return False
         source = cause_of(self.state, self.event, order.order_id)
@@ -166,12 +176,12 @@ class Placing(Draft):
         agreed = agreed_minor(self.state, order.order_id, cause)
         if agreed is not None and still_agreed(agreed, price):
             return False
-        matter = self.matters.setdefault((cause, kind), Matter(source, kind))
+        matter = self.matters.setdefault((cause, kind, late), Matter(source, kind, late))
         matter.orders.append(order.order_id)
         matter.price_minor += price
         beyond = beyond_a_dispatcher(self.state.day, order, who.get("vehicle", ""), who.get("fleet", ""))
         matter.beyond = matter.beyond or beyond
-        if not beyond and self._stands(matter, order, price):
+        if not (beyond or late) and self._stands(matter, order, price):
             return False
         joined = joins(self.state, cause)
         self.joins |= joined
@@ -184,7 +194,7 @@ class Placing(Draft):
             "what": kind,
             "price_minor": price,
             "until_s": until_s,
-            "reason": f"{reason}; {beyond}" if beyond and self.state.day.approvals.standing_after else reason,
+            "reason": "; ".join([reason, *self._kept_back(beyond, late)]),
             "alternatives": json.dumps([(one.what, one.price_minor) for one in others]),
         }
         if self.state.day.approvals.standing_after is not None:
@@ -197,10 +207,16 @@ class Placing(Draft):
         )
         return True
 
+    def _kept_back(self, beyond: str, late: bool) -> list[str]:
+        """Why no standing answer covers it, where one could."""
+        if not self.state.day.approvals.standing_after:
+            return []
+        return [beyond] * bool(beyond) + [LATER] * late
+
     def _stands(self, matter: Matter, order: Order, price: int) -> bool:
         """Whether a standing answer says yes to one thing more of its cause."""
         cause, sort = matter.cause.event_id, matter.sort
-        answer = self.covered.by.get((cause, matter.kind))
+        answer = self.covered.by.get((cause, matter.kind, False))
         if answer is None:
             return False
         next_to_it = sum(int(facts["price_minor"]) for _, facts, _ in self.uses if facts["cause_id"] == cause)
@@ -223,7 +239,8 @@ class Placing(Draft):
     def _assign(self, order: Order, best: Insertion, reason: str, considered: Sequence[Alternative]) -> None:
         others = tuple(one for one in considered if one.what != f"vehicle {best.vehicle_id}")
         fleet = self.state.day.vehicles[best.vehicle_id].fleet_id
-        if self._waits("assign", order, reason, best.price_minor, others, vehicle=best.vehicle_id, fleet=fleet):
+        who, late = {"vehicle": best.vehicle_id, "fleet": fleet}, best.late_s > 0
+        if self._waits("assign", order, reason, best.price_minor, others, late=late, **who):
             return
         events = [self._route_set(best.vehicle_id, best.sequence)]
         for name in sorted(self.state.vehicles):

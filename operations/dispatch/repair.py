@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from operations.dispatch.ahead import ahead, here, to_do
 from operations.dispatch.line import Line, line, line_of
 from operations.dispatch.rules import charged_minor, forbidden
+from operations.dispatch.whole_routes import route_barred
 from operations.state.entities import ABOARD, BROKEN, ENDED, OPEN, VehicleState
 from operations.state.fold import DayState
 from solvers.evaluator import may_serve
@@ -45,13 +47,15 @@ class Insertion:
 def insertions(state: DayState, order: Order, *, most: int = 5) -> list[Insertion]:
     """The cheapest place of each vehicle that may still take ``order``, cheapest first; the nearest are asked."""
     goods = aboard_broken(state, order)
-    near = []
+    able = []
     for vehicle_id in sorted(state.vehicles):
         base = state.day.vehicles.get(vehicle_id)
         if base is not None and takes(state, base, state.vehicles[vehicle_id], order, rescued=goods is not None):
-            near.append((_detour(state, vehicle_id, order), vehicle_id))
+            able.append(vehicle_id)
+    near = list(zip(_detours_s(state, able, order), able, strict=True))
     found = [_insertion(state, vehicle_id, order, goods) for _, vehicle_id in sorted(near)[: max(most, MOST_VEHICLES)]]
-    return sorted((one for one in found if one), key=lambda one: (one.price_minor, one.vehicle_id))[:most]
+    places = [one for one in found if isinstance(one, Insertion)]
+    return sorted(places, key=lambda one: (one.price_minor, one.vehicle_id))[:most]
 
 
 def aboard_broken(state: DayState, order: Order) -> VehicleState | None:
@@ -70,18 +74,32 @@ def aboard_broken(state: DayState, order: Order) -> VehicleState | None:
     return None
 
 
-def _detour(state: DayState, vehicle_id: str, order: Order) -> int:
-    """Shortest detour in seconds by way of ``order``, windows not looked at."""
-    way = line_of(state, vehicle_id)
-    places, travel = way.rows, way.day.problem.travel_of(way.vehicle)
-    there = travel.duration_s[places, order.location]
-    if len(places) == 1:
-        return int(2 * there[0])
-    back = travel.duration_s[order.location, places]
-    return int((there[:-1] + back[1:] - travel.duration_s[places[:-1], places[1:]]).min(initial=int(there[-1])))
+def _detours_s(state: DayState, vehicle_ids: Sequence[str], order: Order) -> list[int]:
+    """Shortest detour of each vehicle in seconds by way of ``order``, windows not looked at."""
+    found = dict[str, int]()
+    by_roads: dict[int, list[Line]] = {}
+    for name in vehicle_ids:
+        way = line_of(state, name)
+        by_roads.setdefault(id(way.day.problem.travel_of(way.vehicle)), []).append(way)
+    for ways in by_roads.values():
+        # all their places in one row: a leg that would lead from one vehicle's to the next one's is none
+        rows, seconds = np.concatenate([way.rows for way in ways]), ways[0].day.problem.travel_of(ways[0].vehicle)
+        ends = np.cumsum([len(way.rows) for way in ways]) - 1
+        there = seconds.duration_s[rows, order.location].astype(np.int64)
+        back = seconds.duration_s[order.location, rows[1:]].astype(np.int64)
+        by_way = there.copy()
+        by_way[:-1] += back - seconds.duration_s[rows[:-1], rows[1:]]
+        by_way[ends] = there[ends]
+        begins = np.concatenate([[0], ends[:-1] + 1])
+        alone = ends == begins
+        shortest = np.minimum.reduceat(by_way, begins)
+        shortest[alone] *= 2
+        found.update((way.vehicle.vehicle_id, int(one)) for way, one in zip(ways, shortest, strict=True))
+    return [found[name] for name in vehicle_ids]
 
 
-def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleState | None) -> Insertion | None:
+def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleState | None) -> Insertion | str:
+    """The cheapest place of one vehicle, or why there is none."""
     base, vehicle = state.day.vehicles[vehicle_id], state.vehicles[vehicle_id]
     way = line_of(state, vehicle_id)
     before, orders = way.priced, list(way.orders)
@@ -104,17 +122,18 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
             orders = [*orders[:at], handover, *orders[at:]]
             way = line(state, vehicle_id, orders)
         first = first if at is None else at + 1
-    best: Insertion | None = None
-    for position in _places(way, order, first):
-        after = way.with_order(position, order)
-        if after.end_s > base.end_s + OVERRUN_S:
+    places = [(way.with_order(position, order), position) for position in _places(way, order, first)]
+    in_time = [(after, position) for after, position in places if after.end_s <= base.end_s + OVERRUN_S]
+    barred = f"{vehicle_id} would be out too long"
+    for after, position in sorted(in_time, key=lambda one: (one[0].cost_minor, one[1])):
+        changed = [*orders[:position], order, *orders[position:]]
+        if broken := route_barred(state, vehicle_id, changed):
+            barred = f"{vehicle_id} may not take it: {broken}"
             continue
+        sequence = (*vehicle.visited, *(one.order_id for one in changed))
         price = after.cost_minor - before.cost_minor + fixed
-        if best is None or price < best.price_minor:
-            changed = [*orders[:position], order, *orders[position:]]
-            sequence = (*vehicle.visited, *(one.order_id for one in changed))
-            best = Insertion(vehicle_id, position, price, after.late_s - before.late_s, sequence, handover)
-    return best
+        return Insertion(vehicle_id, position, price, after.late_s - before.late_s, sequence, handover)
+    return barred
 
 
 def takes(state: DayState, base: Vehicle, vehicle: VehicleState, order: Order, *, rescued: bool = False) -> bool:
@@ -155,10 +174,10 @@ def _obstacle(state: DayState, base: Vehicle, vehicle: VehicleState, order: Orde
     return "" if all(a <= b for a, b in zip(used, limits, strict=True)) else f"{name} is full"
 
 
-def insertion_into(state: DayState, vehicle_id: str, order: Order) -> Insertion | None:
-    """The cheapest place of one vehicle; None where it may not take the order or would be out too long."""
-    if why_not(state, vehicle_id, order):
-        return None
+def insertion_into(state: DayState, vehicle_id: str, order: Order) -> Insertion | str:
+    """The cheapest place of one vehicle, or why it may not take the order, in words."""
+    if no := why_not(state, vehicle_id, order):
+        return no
     return _insertion(state, vehicle_id, order, aboard_broken(state, order))
 
 
@@ -193,24 +212,23 @@ def resequence(state: DayState, vehicle_id: str, rounds: int = 4) -> Resequence 
     now, moved = begun, set[str]()
     for _ in range(rounds):
         best: tuple[int, list[Order], str] | None = None
-        for stop in now.stops[held:]:
-            if not stop.late_s:
+        for index, stop in enumerate(now.stops):
+            if index < held or not stop.late_s:
                 continue
-            index = next(n for n, one in enumerate(orders) if one.order_id == stop.order_id)
             rest = [*orders[:index], *orders[index + 1 :]]
+            way = line(state, vehicle_id, rest)
             price = churn if stop.order_id not in moved else 0
             for position in range(held, len(orders)):
-                changed = [*rest[:position], orders[index], *rest[position:]]
-                cost = ahead(state, vehicle, changed).cost_minor + price
+                cost = way.with_order(position, orders[index]).cost_minor + price
                 if cost < now.cost_minor and (best is None or cost < best[0]):
-                    best = (cost, changed, stop.order_id)
+                    best = (cost, [*rest[:position], orders[index], *rest[position:]], stop.order_id)
         if best is None:
             break
         orders = best[1]
         moved.add(best[2])
         now = ahead(state, vehicle, orders)
     saved, price = begun.cost_minor - now.cost_minor, churn * len(moved)
-    if not moved or saved <= price:
+    if not moved or saved <= price or route_barred(state, vehicle_id, orders):
         return None
     sequence = (*vehicle.visited, *(one.order_id for one in orders))
     return Resequence(vehicle_id, sequence, saved, price, tuple(sorted(moved)))

@@ -1,7 +1,8 @@
 """Rules of the operation on a running day: who may not have an order, and what no dispatcher may allow in advance.
 
-Rules of vehicle and order are measured as the night's plan measures them. Rules of a whole route or plan are not
-measured again in the day; where a hard one of law, contract or promise names an order, a person looks at it.
+Rules of vehicle and order are measured as the night's plan measures them, hard ones of whole routes by
+``whole_routes``. Rules of the whole plan are not measured again in the day. Where a hard rule of a route or the plan
+that the law, a contract or a promise has set names an order, a person looks at it.
 """
 
 from __future__ import annotations
@@ -116,11 +117,11 @@ def _asked(rule: Rule, kind: RuleType) -> str:
 
 
 def rules_between(day: Day, orders: Sequence[Order], vehicle: Vehicle) -> tuple[Rule, ...]:
-    """Rules of vehicle and order for a problem of these orders and one vehicle."""
+    """Rules of vehicle and order, and of whole routes, for a problem of these orders and one vehicle."""
     names = {one.order_id for one in orders}
     found = []
     for rule in day.problem.rules:
-        about = rule.orders & names
-        if REGISTRY[rule.type].scope == "pair" and applies_to_vehicle(rule, vehicle) and (about or not rule.orders):
+        about, scope = rule.orders & names, REGISTRY[rule.type].scope
+        if scope in ("pair", "route") and applies_to_vehicle(rule, vehicle) and (about or not rule.orders):
             found.append(replace(rule, orders=frozenset(about), vehicles=frozenset(), fleets=frozenset()))
     return tuple(found)

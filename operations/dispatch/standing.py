@@ -3,12 +3,12 @@
 A standing answer is a person's, for one sort of matters up to a price. It never covers what nobody may say yes to in
 advance: a kind of decision that is not among those of the day, an order somebody has said no to, what follows from a
 person's answer, a cause that is being asked about, more causes than its number of a day, what may break a rule that the
-law, a contract or a promise has set.
+law, a contract or a promise has set, what brings somebody their order later than promised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -23,16 +23,17 @@ RENEW_DAYS = 7
 """One that is used in its last week is offered anew."""
 KEPT = 20
 """Answers to a sort that the next day begins with."""
-Key = tuple[str, str]
-"""Event that is the cause, and kind of decision."""
+Key = tuple[str, str, bool]
+"""Event that is the cause, kind of decision, and whether somebody would be served later than promised."""
 
 
 @dataclass
 class Matter:
-    """What a cause calls for of one kind."""
+    """What a cause calls for of one kind; what serves somebody later than promised is one of its own (``late``)."""
 
     cause: Cause
     kind: str
+    late: bool = False
     orders: list[str] = field(default_factory=list)
     price_minor: int = 0
     beyond: str = ""
@@ -67,21 +68,25 @@ def cover(state: DayState, event: Event, matters: Mapping[Key, Matter], *, dear:
     for key, matter in matters.items():
         sort, known = matter.sort, state.standing
         spent = known.spent_minor(matter.cause.event_id, sort)
-        answer = known.in_force(sort, state.day.service_date)
         asked = dear or spent > 0 or matter.kind in rule.kinds
+        answers = [
+            one
+            for one in known.covering(sort, state.day.service_date)
+            if spent + matter.price_minor <= limit_minor(state, one)
+            and len(known.causes(one.sort) | {matter.cause.event_id}) <= one.a_day
+        ]
         if (
             asked
-            and answer is not None
-            and not matter.beyond
+            and answers
+            and not matter.late
+            and not any(one.beyond for one in matters.values() if (one.cause, one.kind) == (matter.cause, matter.kind))
             and matter.kind in rule.standing_kinds
-            and spent + matter.price_minor <= limit_minor(state, answer)
-            and len(known.causes(sort) | {matter.cause.event_id}) <= answer.a_day
             and not joins(state, matter.cause.event_id)
             and not any(rejected_choices(state, one) for one in matter.orders)
         ):
-            found[key], price = answer, price + matter.price_minor
+            found[key], price = answers[0], price + matter.price_minor
         else:
-            over |= spent > 0
+            over |= spent > 0 and not matter.late
     return Cover(found, price, over)
 
 
@@ -104,20 +109,31 @@ def said_of(proposal: ProposalState, kind: str) -> tuple[Sort, int]:
 
 
 def offer(state: DayState, sort: Sort) -> StandingAnswer | None:
-    """The standing answer that people's answers to a sort suggest; None: too few alike, or they suggest no new one."""
-    rule, known = state.day.approvals, state.standing
+    """The standing answer that people's answers to a sort suggest; None: too few alike, or they suggest no new one.
+
+    Where the answers alike were about several fleets, or causes that come to the same, it is for all of that.
+    """
+    rule = state.day.approvals
     if rule.standing_after is None or sort.kind not in rule.standing_kinds or not sort.cause:
         return None
-    prices = known.alike(sort)[-rule.standing_after :]
-    if len(prices) < rule.standing_after:
+    wide = state.standing.alike(sort.widest)[-rule.standing_after :]
+    several = len({one.sort for one in wide}) > 1
+    found = _suggested(state, sort.widest, wide) if several else None
+    return found or _suggested(state, sort, state.standing.alike(sort)[-rule.standing_after :])
+
+
+def _suggested(state: DayState, sort: Sort, alike: Sequence[Said]) -> StandingAnswer | None:
+    """A standing answer for a sort after these answers, where nothing that goes so far stands or is offered."""
+    rule, known = state.day.approvals, state.standing
+    if len(alike) < (rule.standing_after or 0):
         return None
-    limit = max(prices) * rule.standing_band_bp // 10_000
+    limit = max(one.price_minor for one in alike) * rule.standing_band_bp // 10_000
     if rule.standing_most_minor is not None:
         limit = min(limit, rule.standing_most_minor)
-    now = known.in_force(sort, state.day.service_date)
-    if max((one.limit_minor for one in (now, known.offered(sort)) if one is not None), default=-1) >= limit:
+    there = [*known.covering(sort, state.day.service_date), known.offered(sort), known.offered(sort.widest)]
+    if any(one is not None and one.limit_minor >= limit for one in there):
         return None
-    return _offered(state, sort, limit, len(prices))
+    return _offered(state, sort, limit, len(alike))
 
 
 def would_offer(state: DayState, proposal: ProposalState) -> list[StandingAnswer]:
@@ -154,5 +170,5 @@ def carried(state: DayState) -> tuple[tuple[StandingAnswer, ...], tuple[Said, ..
     known, tomorrow = state.standing, state.day.service_date + timedelta(days=1)
     sorts = sorted({one.sort for one in known.answers.values()} | {one.sort for one in known.said})
     going = [one for sort in sorts if (one := known.in_force(sort, tomorrow)) is not None]
-    said = [one for sort in sorts for one in [one for one in known.said if one.sort == sort][-KEPT:]]
-    return tuple(going), tuple(said)
+    kept = {n for sort in sorts for n in [n for n, one in enumerate(known.said) if one.sort == sort][-KEPT:]}
+    return tuple(going), tuple(one for n, one in enumerate(known.said) if n in kept)

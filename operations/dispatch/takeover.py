@@ -13,6 +13,7 @@ from domain.errors import PlanningError
 from operations.dispatch.ahead import ahead, here, to_do
 from operations.dispatch.repair import HANDOVER, HANDOVER_S, aboard_broken
 from operations.dispatch.rules import charged_minor, rules_between
+from operations.dispatch.whole_routes import route_barred
 from operations.state.day import Day
 from operations.state.entities import IDLE, VehicleState
 from operations.state.fold import DayState
@@ -38,7 +39,8 @@ class Takeover:
     orders: tuple[str, ...]
     price_minor: int
     otherwise_minor: int
-    late_s: int
+    late: tuple[str, ...] = ()
+    """Orders that it serves later than promised."""
     handover: Order | None = None
 
 
@@ -121,9 +123,10 @@ def _route(
         for name in names
     )
     price, before = driven.cost_minor + flat, sum(otherwise[name] for name in names)
-    if price >= before or len(names) < FEWEST:
+    if price >= before or len(names) < FEWEST or route_barred(state, base.vehicle_id, stops):
         return None
-    return Takeover(base.vehicle_id, names, price, before, driven.late_s, handover)
+    late = tuple(stop.order_id for stop in driven.stops if stop.late_s)
+    return Takeover(base.vehicle_id, names, price, before, late, handover)
 
 
 def _way_s(day: Day, vehicle: Vehicle, place: int) -> int:

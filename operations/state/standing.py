@@ -10,16 +10,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from domain.codes import EventType
 from operations.state.events import SAID, STANDING, STANDING_USED, Event
 
 OFFERED, ACCEPTED, DECLINED, WITHDRAWN = "offered", "accepted", "declined", "withdrawn"
 RANKS = {OFFERED: 0, ACCEPTED: 1, DECLINED: 1, WITHDRAWN: 2}
 """A standing answer goes from lower to higher, whatever the order in which that is heard."""
+ANY = "*"
+"""As the fleet of a sort: whichever it comes from."""
+ALIKE = {
+    str(EventType.DRIVER_NO_SHOW): "vehicle_out",
+    str(EventType.VEHICLE_FAULT): "vehicle_out",
+    str(EventType.TENDER_DECLINED): "tender_failed",
+    str(EventType.TENDER_EXPIRED): "tender_failed",
+}
+"""Causes that come to the same: a route that nobody drives, an order that nobody has accepted."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sort:
-    """What matters have in common that are answered alike. ``cause``: kind of event; ``kind``: of decision."""
+    """What matters have in common that are answered alike. ``cause``: kind of event; ``kind``: of decision.
+
+    A wider sort names what causes come to (``ALIKE``), or any fleet (``ANY``).
+    """
 
     cause: str
     fleet_id: str
@@ -28,6 +41,19 @@ class Sort:
     @property
     def name(self) -> str:
         return f"{self.cause}/{self.fleet_id or '-'}/{self.kind}"
+
+    @property
+    def widest(self) -> Sort:
+        """Whatever the fleet, and all causes that come to the same."""
+        return Sort(ALIKE.get(self.cause, self.cause), ANY, self.kind)
+
+    def holds(self, other: Sort) -> bool:
+        """Whether a matter of ``other`` is one of this sort."""
+        return (
+            self.kind == other.kind
+            and self.fleet_id in (ANY, other.fleet_id)
+            and self.cause in (other.cause, ALIKE.get(other.cause))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,35 +125,39 @@ class StandingState:
 
     def in_force(self, sort: Sort, service_date: date) -> StandingAnswer | None:
         """The standing answer of a sort on a date: of several the one that goes furthest."""
+        return next((one for one in self.covering(sort, service_date) if one.sort == sort), None)
+
+    def covering(self, sort: Sort, service_date: date) -> list[StandingAnswer]:
+        """Standing answers for matters of a sort on a date, wider ones too; the one that goes furthest first."""
         found = [
             one
             for one in self.answers.values()
-            if one.sort == sort and one.status == ACCEPTED and one.until >= service_date
+            if one.status == ACCEPTED and one.until >= service_date and one.sort.holds(sort)
         ]
-        return max(found, key=lambda one: (one.limit_minor, one.until, one.standing_id), default=None)
+        return sorted(found, key=lambda one: (one.limit_minor, one.until, one.standing_id), reverse=True)
 
     def offered(self, sort: Sort) -> StandingAnswer | None:
         """The offer for a sort that nobody has answered yet."""
         found = [one for one in self.answers.values() if one.sort == sort and one.status == OFFERED]
         return max(found, key=lambda one: (one.limit_minor, one.standing_id), default=None)
 
-    def alike(self, sort: Sort) -> list[int]:
-        """Prices of the newest answers to a sort that were all yes, oldest first."""
-        prices: list[int] = []
+    def alike(self, sort: Sort) -> list[Said]:
+        """The newest answers to matters of a sort that were all yes, oldest first."""
+        found: list[Said] = []
         for one in reversed(self.said):
-            if one.sort == sort:
-                if not one.yes:
-                    break
-                prices.append(one.price_minor)
-        return prices[::-1]
+            if not one.yes and (sort.holds(one.sort) or one.sort.holds(sort)):
+                break
+            if sort.holds(one.sort):
+                found.append(one)
+        return found[::-1]
 
     def spent_minor(self, cause_id: str, sort: Sort) -> int:
         """What was done for a cause by standing answers so far."""
         return sum(one.price_minor for one in self.uses if one.cause_id == cause_id and one.sort == sort)
 
     def causes(self, sort: Sort) -> frozenset[str]:
-        """Causes that were answered by standing answers of a sort today."""
-        return frozenset(one.cause_id for one in self.uses if one.sort == sort)
+        """Causes of a sort that standing answers have answered today."""
+        return frozenset(one.cause_id for one in self.uses if sort.holds(one.sort))
 
 
 def begun(said: Iterable[Said], answers: Iterable[StandingAnswer]) -> StandingState:

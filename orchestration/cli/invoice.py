@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import sys
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,8 @@ LINE_COLUMNS = (
 )
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SHOWN = 20
+EXIT_DIFFERS = 1
+"""What a script sees where an invoice does not agree; 2: a file or an option is wrong."""
 
 
 @click.option("--contract", "contract_file", type=FILE, required=True, help="The contract (YAML).")
@@ -42,7 +45,8 @@ SHOWN = 20
 @click.option("--open-month", is_flag=True, help="The month is not over: leave out what is settled at its end.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the lines owed.")
 @fivefold_command(
-    "Price what ran by contract; with --check, reconcile a carrier's invoice line by line.",
+    "Price what ran by contract; with --check, reconcile a carrier's invoice line by line: the exit code is 0 where it "
+    "agrees, 1 where it does not, 2 where a file or an option is wrong.",
     example=(
         "fivefold invoice --contract acme.yml --routes routes.csv --stops stops.csv --out owed.csv\n"
         "fivefold invoice --contract acme.yml --routes routes.csv --stops stops.csv --check asked.csv --json"
@@ -91,6 +95,8 @@ def command(
         "counts": found.counts(),
         "findings": [asdict(one) for one in found.findings if one.status != "agreed"],
     }
+    if not found.agreed:  # after the object is printed
+        click.get_current_context().call_on_close(lambda: sys.exit(EXIT_DIFFERS))
     return result, lambda: _show(result)
 
 

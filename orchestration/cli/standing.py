@@ -11,7 +11,7 @@ import click
 from orchestration.cli.options import fivefold_command
 
 
-@click.option("--allow", "allowed", metavar="SORT", help="Let CAUSE/FLEET/KIND be done (fleet -: of none).")
+@click.option("--allow", "allowed", metavar="SORT", help="Let CAUSE/FLEET/KIND be done (fleet -: of none, *: of any).")
 @click.option("--limit", type=click.IntRange(1), help="With --allow: what one cause may come to, minor units.")
 @click.option("--a-day", type=click.IntRange(1), default=4, show_default=True, help="With --allow: causes of a day.")
 @click.option(
@@ -27,6 +27,7 @@ from orchestration.cli.options import fivefold_command
     "has its own on its page. They answer only on days that begin with --standing-after.",
     example="fivefold standing demo\n"
     "fivefold standing demo --allow driver_no_show/carrier/assign --limit 40000 --by ann --reason 'as agreed'\n"
+    "fivefold standing demo --allow 'vehicle_out/*/assign' --limit 60000 --by ann --reason 'any van that is out'\n"
     "fivefold standing demo --withdraw driver_no_show/carrier/assign --by ann --reason 'new carrier'",
 )
 def command(
@@ -43,7 +44,7 @@ def command(
     from domain.errors import InputError
     from orchestration.acting.relay import relay
     from orchestration.lake import Lake
-    from orchestration.live.standing import allow, default_until, listed, withdraw
+    from orchestration.live.standing import allow, default_until, known_source, listed, withdraw
     from orchestration.messaging.store import OutboxStore
 
     if (allowed or withdrawn) and not (by and reason):
@@ -55,6 +56,7 @@ def command(
     today = datetime.now(UTC).date()
     with Lake.open(home) as lake, OutboxStore(home / "outbox") as store:
         relay(lake, store)  # what a live day has decided since
+        known_source(lake, source)
         if allowed:
             last = until.date() if until else default_until(today)
             allow(lake, source, allowed, int(limit or 0), last, str(by), str(reason), a_day=a_day)
@@ -64,7 +66,7 @@ def command(
 
     def show() -> None:
         if not rows:
-            click.echo("none")
+            click.echo(f"no standing answers of {source}")
         for one in rows:
             click.echo(
                 f"{one['status']:>9}  {one['sort']}: up to {one['limit_minor'] / 100:.2f} a cause, "

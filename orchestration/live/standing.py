@@ -58,6 +58,20 @@ def listed(lake: Lake, source: str, today: date) -> list[dict[str, Any]]:
     return found
 
 
+def known_source(lake: Lake, source: str) -> None:
+    """Nothing, where the lake has a depot of the source or somebody has said something about its matters.
+
+    Raises:
+        InputError: it has neither; the sources there are are named.
+    """
+    there = lake.query(f"select source from raw.depots union select source from {TABLE} order by source")["source"]
+    if source not in set(there):
+        names = ", ".join(map(str, there)) or "none yet"
+        raise InputError(
+            f"source {source!r} is not in the lake (there are: {names}); load it: fivefold ingest {source}"
+        )
+
+
 def allow(
     lake: Lake,
     source: str,

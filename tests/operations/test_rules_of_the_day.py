@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from operations.decide import step
+from operations.dispatch.placing import LATER
 from operations.state import Approvals, Sort, StandingAnswer, start
-from solvers import Window
+from solvers import Order, Window
 from solvers.problem import Rule
-from tests.operations.days import DATE, event, make_day
+from tests.operations.days import DATE, driven, event, make_day
 
 BASE = make_day(orders=2, vans=3, offers=(), iterations=50)
 DEAR = tuple(replace(one, penalty_minor=60_000) for one in BASE.problem.orders)
@@ -144,3 +145,92 @@ def test_leaving_what_a_contract_names_is_asked_whatever_a_day_lets_stand():
     for ruled, kind in ((day, "leave"), (with_rules(day, named), "propose")):
         _, made = step(start(replace(ruled, approvals=rules, standing=(let,))), late)
         assert {one.kind for one in made} == {kind}
+
+
+def whole(kind, authority="law", hard=True, **parameters):
+    return Rule("r1", kind, parameters=parameters, hard=hard, authority=authority)
+
+
+def out_s(day, vehicle_id):
+    """How long a vehicle would be out, by the plan."""
+    route = next(one for one in day.plan.routes if one.vehicle_id == vehicle_id)
+    return route.end_s - route.start_s
+
+
+@pytest.mark.parametrize("authority", ["law", "policy"])
+def test_no_decision_breaks_a_hard_rule_of_a_whole_route_whoever_says_so(authority):
+    free = holder(gone(FEW)[0], "o1")
+    limited = tuple(replace(one, max_duration_s=600, max_distance_m=100) for one in FEW.problem.vehicles)
+    short = replace(FEW, problem=replace(FEW.problem, vehicles=limited))
+    rules = (
+        (whole("max_working", authority, limit_s=600), f"(rule r1, {authority})"),
+        (whole("max_driving", authority, limit_s=60), f"(rule r1, {authority})"),
+        (whole("latest_return", authority, end_s=28_100), f"(rule r1, {authority})"),
+        (whole("max_stops", authority, limit=0), f"(rule r1, {authority})"),
+    )
+    for ruled, words in (*((with_rules(FEW, rule), words) for rule, words in rules), (short, "it would be out longer")):
+        state, made = gone(ruled)
+        assert not [one for one in made if one.kind == "assign"], words
+        assert holder(state, "o1") == GONE
+        refused = step(state, word("o1", vehicle_id=free))[1][0]
+        assert refused.kind == "refuse" and refused.reason.startswith(f"{free} may not take it: ")
+        assert words in refused.reason
+    # a soft one, or one of somebody else, keeps nothing back
+    for rule in (whole("max_driving", hard=False, limit_s=60), replace(rules[0][0], vehicles=frozenset({GONE}))):
+        assert holder(gone(with_rules(FEW, rule))[0], "o1") in OTHERS
+
+
+def test_what_a_van_has_driven_counts_and_what_is_too_long_already_may_not_become_longer():
+    day = make_day(orders=6, vans=1, offers=(), iterations=50)
+    van = next(iter(day.planned))
+    pickup = Order("new", 8, "d", 180, (Window(30_000, 80_000),), penalty_minor=60_000, kind="pickup")
+    known = replace(day, problem=replace(day.problem, orders=(*day.problem.orders, pickup)))
+    on_its_way = driven(day, van, 3)
+
+    def placed(limit_s, late_s=0):
+        state = start(with_rules(known, whole("max_working", limit_s=limit_s)))
+        for one in driven(day, van, 3, late_s) if late_s else on_its_way:
+            state, _ = step(state, one)
+        before = state.vehicles[van].sequence
+        state, made = step(state, event("t", "tick", state.clock_s + 1))
+        return "new" in state.vehicles[van].sequence, before, made
+
+    assert placed(10 * 3_600)[0]
+    # with what it has driven, the pickup would come after the limit, though what is ahead alone would not
+    longer = out_s(day, van) + 60
+    assert not placed(longer)[0]
+    # late already: it is not broken further, and nothing that was planned is taken away
+    inside, before, _ = placed(longer, late_s=900)
+    assert not inside and set(before) == set(day.planned[van])
+
+
+def test_a_route_of_its_own_keeps_the_rules_of_whole_routes():
+    day = make_day(orders=8, vans=2, offers=(), iterations=100)
+    van = next(iter(day.planned))
+    lost = event("g", "driver_no_show", 27_000, vehicle_id=van)
+    _, free = step(start(day), lost)
+    made_for = max((one for one in free if len(one.order_ids) > 2), key=lambda one: len(one.order_ids))
+    state, kept = step(start(with_rules(day, whole("max_stops", limit=4))), lost)
+    assert len(made_for.order_ids) > 4
+    assert all(len(one.order_ids) <= 4 for one in kept if one.kind == "assign")
+    assert 0 < len(state.vehicles[made_for.vehicle_id].sequence) <= 4
+
+
+def test_no_standing_answer_covers_what_serves_somebody_later_than_promised():
+    # one van for both, in opposite directions: whoever comes second is served late
+    orders = tuple(replace(one, windows=(Window(27_000, 29_300),)) for one in FEW.problem.orders)
+    day = replace(FEW, problem=replace(FEW.problem, orders=orders, vehicles=FEW.problem.vehicles[:2]))
+    assert GONE in day.vehicles
+    rules = replace(day, approvals=Approvals(("assign",), standing_after=3), standing=(STANDING,))
+    state, made = gone(rules)
+    assert [one.kind for one in made] == ["assign", "propose"]
+    (on_time,), (late,) = (one.order_ids for one in made)
+    assert [one.order_id for one in state.standing.uses] == [on_time]
+    (item,) = state.proposals["g"].items
+    assert item.order_id == late and item.reason.endswith("s late in all; " + LATER)
+    state, made = step(state, event("y", "approved", 27_660, facts={"proposal": "g", "by": "Ana"}))
+    assert [one.kind for one in made if one.kind != "said"] == ["assign"]
+    # below what is material nobody is asked, late or not, and then by nobody's word
+    dear = Approvals(above_minor=10**6, standing_after=3)
+    state, made = gone(replace(rules, approvals=dear))
+    assert {one.kind for one in made} == {"assign"} and not state.standing.uses

@@ -49,10 +49,10 @@ STANDING = replace(DAY, standing=(LET,))
 
 def test_it_is_offered_after_answers_alike_and_answers_only_when_a_person_has_accepted_it():
     state, made = run(DAY, *asked(2))
-    assert not state.standing.answers and state.standing.alike(SORT) == [one.price_minor for one in state.standing.said]
+    assert not state.standing.answers and state.standing.alike(SORT) == list(state.standing.said)
     state, made = run(DAY, *asked(3))
     (offered,) = state.standing.answers.values()
-    prices = state.standing.alike(SORT)
+    prices = [one.price_minor for one in state.standing.alike(SORT)]
     assert (offered.status, offered.sort, offered.after) == ("offered", SORT, 3)
     assert offered.limit_minor == max(prices) * 15_000 // 10_000
     assert offered.until == DATE + timedelta(days=28) and "after 3 answers alike" in made[-1].reason
@@ -221,3 +221,56 @@ def test_what_is_said_of_it_too_briefly_is_refused_and_rules_that_make_no_sense_
     for wrong in ({"standing_after": 1}, {"standing_days": 0}, {"standing_kinds": ("teleport",)}):
         with pytest.raises(InputError):
             Approvals(**wrong)
+
+
+CARRIER, OWN = Sort("driver_no_show", "carrier", "assign"), Sort("vehicle_fault", "own", "assign")
+
+
+def test_answers_alike_about_several_fleets_and_causes_that_come_to_the_same_suggest_one_for_all_of_them():
+    van = max(DAY.planned, key=lambda one: len(DAY.planned[one]))
+    kind = run(replace(DAY, approvals=Approvals()), event("g", "driver_no_show", 27_000, vehicle_id=van))[1][0].kind
+    gone = event("g", "driver_no_show", 27_000, vehicle_id=van)
+    ok = event("ok", "approved", 27_060, facts={"proposal": "g", "by": "Ana", "standing": "yes"})
+    alike = tuple(Said(replace(one, kind=kind), True, 10) for one in (CARRIER, OWN))
+    day = replace(DAY, approvals=replace(RULE, kinds=(), above_minor=1), said=alike)
+    state, made = run(day, gone, ok)
+    (stands,) = state.standing.answers.values()
+    assert (stands.sort.name, stands.status) == (f"vehicle_out/*/{kind}", "accepted")
+    assert made[-1].kind == "standing" and state.desk.touches == 1
+    # of one fleet and one cause they suggest no more than that
+    alike = tuple(Said(Sort("driver_no_show", "own", kind), True, 10) for _ in range(2))
+    (stands,) = run(replace(day, said=alike), gone, ok)[0].standing.answers.values()
+    assert stands.sort.name == f"driver_no_show/own/{kind}"
+    # a no to one of them begins the count of all anew, and so does whoever lets nothing of the kind stand
+    for no in (Sort("driver_no_show", "own", kind), Sort("vehicle_out", "*", kind)):
+        said = (*(Said(replace(one, kind=kind), True, 10) for one in (CARRIER, OWN)), Said(no, False, 10))
+        assert not run(replace(day, said=said), gone, ok)[0].standing.answers
+
+
+def test_a_wider_standing_answer_covers_what_it_says_and_ends_when_one_of_its_matters_is_decided_otherwise():
+    van = max(DAY.planned, key=lambda one: len(DAY.planned[one]))
+    gone = event("g", "driver_no_show", 27_000, vehicle_id=van)
+    rule = replace(RULE, kinds=(), above_minor=1)
+    kind = run(replace(DAY, approvals=Approvals()), gone)[1][0].kind
+    covers = {"driver_no_show/own": True, "driver_no_show/*": True, "vehicle_out/own": True, "vehicle_out/*": True}
+    for name, does in (covers | {"vehicle_fault/*": False, "vehicle_out/carrier": False}).items():
+        let = replace(LET, sort=Sort(*name.split("/"), kind))
+        state, made = run(replace(DAY, approvals=rule, standing=(let,)), gone)
+        assert bool(state.standing.uses) == does == ({one.kind for one in made} == {kind}), name
+    wide = replace(LET, sort=Sort("vehicle_out", "*", kind))
+    day = replace(DAY, approvals=rule, standing=(wide,))
+    state, _ = run(day, gone)
+    order = state.standing.uses[0].order_id
+    over = event("o", "override", 27_100, order_id=order, facts={"leave": "yes", "by": "Bo", "reason": "called"})
+    after, made = step(state, over)
+    assert after.standing.answers["let"].status == "withdrawn"
+    assert any("decided otherwise" in one.reason for one in made)
+    # causes of a day are counted over all that it covers
+    few = replace(day, standing=(replace(wide, a_day=1),))
+    used = {"standing": "let", "cause": "vehicle_fault", "fleet": "carrier", "what": kind, "cause_id": "h"}
+    for own, does in ((day, True), (few, False)):
+        state, _ = step(fold(start(own), event("u", "standing_used", 26_000, facts=used)), gone)
+        assert any(one.cause_id == "g" for one in state.standing.uses) == does
+    # the next day begins with it, and with what was said in the order in which it was said
+    said = tuple(Said(one, yes, 10) for one, yes in ((CARRIER, True), (OWN, False), (CARRIER, True)))
+    assert carried(run(replace(day, said=said), gone)[0]) == ((wide,), said)

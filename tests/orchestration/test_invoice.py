@@ -45,7 +45,10 @@ def run(folder, *more):
 def as_json(folder, capfd, *more):
     base = ["--contract", "c.yml", "--routes", "routes.csv", "--stops", "stops.csv", "--json"]
     arguments = [str(folder / one) if one.endswith((".yml", ".csv")) else one for one in [*base, *more]]
-    command.main(arguments, standalone_mode=False)
+    try:
+        command.main(arguments, standalone_mode=False)
+    except SystemExit as left:
+        assert left.code == 1  # it does not agree
     return json.loads(capfd.readouterr().out)
 
 
@@ -54,7 +57,7 @@ def test_what_is_owed_and_what_is_asked(files, capfd):
     assert found["owed_minor"] == OWED
     assert found["by_rule"] == {"drop": 620, "island": 150, "start": 4_000, "km": 1_067, "minimum": 200}
     # our own lines, asked for, agree; a cent more is found with its row
-    assert as_json(files, capfd, "--check", "owed.csv")["agreed"]
+    assert as_json(files, capfd, "--check", "owed.csv")["agreed"] and run(files, "--check", "owed.csv").exit_code == 0
     rows = list(csv.DictReader((files / "owed.csv").open()))
     rows[0]["amount_minor"] = str(int(rows[0]["amount_minor"]) + 1)
     with (files / "asked.csv").open("w", newline="") as file:
@@ -67,7 +70,8 @@ def test_what_is_owed_and_what_is_asked(files, capfd):
         ("amount_differs", 2),
         ("asked_twice", len(rows) + 2),
     ]
-    assert "asked 3.11 EUR, owed 3.10 EUR: the contract says 3.10" in run(files, "--check", "asked.csv").output
+    shown = run(files, "--check", "asked.csv")
+    assert "asked 3.11 EUR, owed 3.10 EUR: the contract says 3.10" in shown.output and shown.exit_code == 1
 
 
 def test_a_month_that_is_not_over_owes_no_shortfall(files, capfd):

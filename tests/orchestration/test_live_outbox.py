@@ -222,6 +222,8 @@ def test_what_dispatchers_let_stand_goes_by_the_lake_to_the_next_day_and_is_ende
     who = ("--by", "Bo", "--reason", "new carrier")
     assert ask("--withdraw", known["sort"])[1]["error"].startswith("who says so")
     assert ask("--withdraw", "nothing", *who)[0] == 2
+    elsewhere = CliRunner().invoke(standing_command, ["mars", "--home", str(tmp_path)])
+    assert elsewhere.exit_code == 2 and "source 'mars' is not in the lake (there are: demo)" in elsewhere.output
     assert [one["status"] for one in ask("--withdraw", known["sort"], *who)[1]["standing"]] == ["withdrawn"]
     assert ask("--allow", "teleport", "--limit", "5", *who)[0] == 2 and ask("--allow", "a/-/assign", *who)[0] == 2
     for limit in (4_000, 3_000):  # the newer takes the place of the older
