@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from operations.dispatch.acceptance import PRICE_LEVEL, accept_p, price_band
 from operations.dispatch.standing import carried
 from operations.state import Approvals, Day, DayState, Event, Offer, Prices, fold, start
 from operations.state.events import APPROVED, ROUTE_SET, STANDING_ACCEPTED, STANDING_USED
-from operations.state.standing import OFFERED
+from operations.state.standing import OFFERED, StandingAnswer
 from solvers import PlanningProblem
 from solvers.contracts import Contract, Rule, Version
 from solvers.plan import Plan
@@ -42,10 +42,11 @@ class Driver:
 
     def __init__(
         self, world: World, day: date, problem: PlanningProblem, plan: Plan, beliefs: Beliefs,
-        approvals: Approvals | None = None, before: DayState | None = None,
+        approvals: Approvals | None = None, before: DayState | None = None, playbook: Sequence[StandingAnswer] = (),
     ) -> None:  # fmt: skip
         """``approvals``: what a person is asked, who says yes to all of it after a while, and for good where that is
-        offered; None: nobody is. ``before``: the last day, whose standing answers go on."""
+        offered; None: nobody is. ``before``: the last day, whose standing answers go on; ``playbook``: what stands on
+        the first."""
         planned = {one.vehicle_id: len(one.visits) for one in plan.routes}
         vehicles = tuple(
             # couriers are asked order by order, and take no more than they were asked for
@@ -57,7 +58,7 @@ class Driver:
         # what the night left for another day stays there: the twin knows no other place for it
         orders = tuple(one for one in problem.orders if one.order_id in served)
         free = sum(one.fleet_id == GIG and one.vehicle_id not in planned for one in problem.vehicles)
-        standing, said = ((), ()) if before is None else carried(before)
+        standing, said = (tuple(playbook), ()) if before is None else carried(before)
         prices = Prices(late_minor_per_min=LATE_MINOR_PER_MIN)
         self.day = Day(
             day, replace(problem, orders=orders, vehicles=vehicles), plan, _offers(world, day, beliefs, free), prices,

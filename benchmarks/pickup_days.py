@@ -87,21 +87,30 @@ class Visit:
 
 
 def pieces_of(orders: Sequence[Order], capacity: int) -> list[Piece]:
-    """Every order as one piece, those larger than ``capacity`` filled item by item into as few as that gives."""
+    """Every order as one piece, those larger than ``capacity`` as few pieces as filling them item by item gives.
+
+    They are made about equal: an order is there with its last piece, and a full load is longest at the dock.
+    """
     pieces = []
     for number, order in enumerate(orders):
-        if order.size <= capacity:
-            pieces.append(Piece(number, order.size))
-            continue
-        loads: list[int] = []
-        for item in sorted(order.items, reverse=True):
-            fits = next((n for n, load in enumerate(loads) if load + item <= capacity), None)
-            if fits is None:
-                loads.append(item)
-            else:
-                loads[fits] += item
+        loads = [order.size] if order.size <= capacity else _loads(order, capacity)
         pieces += [Piece(number, load) for load in loads]
     return pieces
+
+
+def _loads(order: Order, capacity: int) -> list[int]:
+    filled: list[int] = []
+    items = sorted(order.items, reverse=True)
+    for item in items:
+        fits = next((n for n, load in enumerate(filled) if load + item <= capacity), None)
+        if fits is None:
+            filled.append(item)
+        else:
+            filled[fits] += item
+    equal = [0] * len(filled)
+    for item in items:
+        equal[min(range(len(equal)), key=equal.__getitem__)] += item
+    return equal if max(equal) <= capacity else filled
 
 
 @dataclass

@@ -27,7 +27,8 @@ from benchmarks.fabric_day import Driver
 from benchmarks.fabric_world import FIRST_DAY, GIG, World, account, rough_city
 from domain.errors import InputError
 from models.parameters import Beliefs
-from operations.state import Approvals, DayState
+from operations.state import Approvals, DayState, Sort, StandingAnswer
+from operations.state.standing import ANY
 from orchestration.cli.options import fivefold_command
 from solvers.plan import Plan
 from solvers.planner import assemble
@@ -41,11 +42,23 @@ MATERIAL_BP = 100
 PER_HOUR = 4
 ALIKE = 3
 """Answers alike after which a standing answer is offered."""
+LOAD, AN_ORDER_MINOR = 60, 1_500
+PLAYBOOK = tuple(
+    StandingAnswer(
+        f"playbook/{cause}/{kind}", Sort(cause, ANY, kind), limit, 4, FIRST_DAY + timedelta(days=365), by="the company"
+    )
+    for cause, limit in (("vehicle_out", LOAD * AN_ORDER_MINOR), ("tender_failed", 10 * AN_ORDER_MINOR))
+    for kind in ("assign", "tender")
+)
+"""What a company writes down before the first day: the orders of a van that is out go elsewhere at up to 15.00 an order
+for a full van (60), those that a fleet declines at the same price for ten; in each case by van or by tender. Four words
+of a person, once."""
 RULES = {
     "every": Approvals(KINDS),
     "authority": Approvals(above_minor=AUTHORITY_MINOR),
     "material": Approvals(above_bp=MATERIAL_BP),
     "standing": Approvals(above_bp=MATERIAL_BP, standing_after=ALIKE),
+    "playbook": Approvals(above_bp=MATERIAL_BP, standing_after=ALIKE),
     "attention": Approvals(KINDS, most_per_hour=PER_HOUR),
 }
 """Who is asked: for each event; from a price on; from a share of the plan's cost on; the same with standing
@@ -55,6 +68,7 @@ ASKED = {
     "authority": f"causes that call for {AUTHORITY_MINOR} minor units or more",
     "material": f"causes that call for {MATERIAL_BP} of 10,000 of the plan's cost or more",
     "standing": f"the same, and standing answers are offered after {ALIKE} answers alike",
+    "playbook": f"the same, and {len(PLAYBOOK)} standing answers are written down before the first day",
     "attention": f"each cause, {PER_HOUR} an hour at most",
 }
 TARGET = 0.3
@@ -117,7 +131,8 @@ def day_of(
     }
     row |= {"items": {}, "alone": {}, "spent": {}, "largest": {}}
     for name in rules:
-        driver = Driver(world, day, problem, made, Beliefs(), RULES[name], last.get(name))
+        playbook = PLAYBOOK if name == "playbook" else ()
+        driver = Driver(world, day, problem, made, Beliefs(), RULES[name], last.get(name), playbook)
         came = account(driver.drive(world.city.live_day(day, frame)), known)
         state = last[name] = driver.state
         asked = [one for one in state.proposals.values() if one.items]
@@ -169,7 +184,7 @@ def _days(text: str, sizes: list[int]) -> list[int]:
 @click.option("--seeds", default="1-2", show_default=True, help="Worlds: 1-20, or 3,5,9.")
 @click.option("--rules", default=",".join(RULES), show_default=True, help="Who is asked: some of these.")
 @fivefold_command(
-    "Touches of a dispatcher on days of growing size, played event by event in the twin under four rules of who is "
+    "Touches of a dispatcher on days of growing size, played event by event in the twin under six rules of who is "
     "asked, and the exponent of touches on orders with its interval.",
     example="fivefold bench touches --orders 100,300,1000 --days 20,10,5 --seeds 1-2 --json",
 )

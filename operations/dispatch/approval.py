@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.codes import EventType
-from operations.state.entities import BROKEN, DELAYED, ENDED
+from operations.state.entities import BROKEN, DELAYED, ENDED, VehicleState
 from operations.state.events import TICK, Event
 from operations.state.fold import DayState
 from operations.state.proposals import OPEN as PROPOSAL_OPEN
@@ -31,20 +31,31 @@ def cause_of(state: DayState, event: Event, order_id: str) -> Cause:
     """Because of what an order needs a decision: what stopped the vehicle that has it, else ``event``."""
     for vehicle_id in sorted(state.vehicles):
         vehicle = state.vehicles[vehicle_id]
-        if vehicle.status in (BROKEN, DELAYED, ENDED) and vehicle.stopped_by and order_id in vehicle.remaining:
-            log = state.logs.get(("vehicle", vehicle_id)) or ()
-            kind = next((one.kind for one in log if one.event_id == vehicle.stopped_by), "")
-            return Cause(vehicle.stopped_by, str(kind), _fleet(state, vehicle_id))
+        if _stopped(vehicle) and order_id in vehicle.remaining:
+            return _of_vehicle(state, vehicle)
     tender = state.tenders.get(event.tender_id)
     if event.order_id == order_id or tender is not None:
         fleet = (tender.fleet_id if tender else "") or _fleet(state, event.vehicle_id) or event.fleet_id
         return Cause(event.event_id, str(event.kind), fleet)
-    # the event is about something else: the order has waited for an answer, or only time has passed
+    # the event is about something else: the order has waited for an answer, its van is out, or only time has passed
     asked = [state.tenders[name] for name in state.tenders_of.get(order_id, ())]
     if asked:
         newest = max(asked, key=lambda one: (one.sent_s, one.tender_id))
         return Cause(event.event_id, str(EventType.TENDER_EXPIRED), newest.fleet_id)
+    planned = state.vehicles.get(state.day.planned_for.get(order_id, ""))
+    if planned is not None and _stopped(planned):
+        return _of_vehicle(state, planned)
     return Cause(event.event_id, TICK, "")
+
+
+def _stopped(vehicle: VehicleState) -> bool:
+    return vehicle.status in (BROKEN, DELAYED, ENDED) and bool(vehicle.stopped_by)
+
+
+def _of_vehicle(state: DayState, vehicle: VehicleState) -> Cause:
+    log = state.logs.get(("vehicle", vehicle.vehicle_id)) or ()
+    kind = next((one.kind for one in log if one.event_id == vehicle.stopped_by), "")
+    return Cause(vehicle.stopped_by, str(kind), _fleet(state, vehicle.vehicle_id))
 
 
 def _fleet(state: DayState, vehicle_id: str) -> str:
@@ -83,6 +94,12 @@ def waiting_orders(state: DayState) -> frozenset[str]:
     """Orders that an open proposal is about."""
     waiting = [one for one in state.proposals.values() if one.status == PROPOSAL_OPEN]
     return frozenset(item.order_id for one in waiting for item in one.open_items)
+
+
+def spoken_for(state: DayState, cause: str = "") -> frozenset[str]:
+    """Vehicles that open proposals of other causes give orders to: who says yes to two would find one of them gone."""
+    waiting = [one for one in state.proposals.values() if one.status == PROPOSAL_OPEN and one.proposal_id != cause]
+    return frozenset(item.vehicle_id for one in waiting for item in one.open_items if item.vehicle_id)
 
 
 def agreed_minor(state: DayState, order_id: str, cause: str) -> int | None:

@@ -62,6 +62,7 @@ class Desk(Habits):
     def _carry_out(self, proposal: ProposalState, granted: str) -> None:
         # a route of its own is dear for its first order: what was agreed to is the sum of its orders
         agreed: dict[str, int] = {}
+        spent = dict[str, int]()
         for item in proposal.open_items:
             agreed[item.vehicle_id] = agreed.get(item.vehicle_id, 0) + item.price_minor
         for item in proposal.open_items:
@@ -70,20 +71,21 @@ class Desk(Habits):
                 continue
             if self.state.vehicle_of(item.order_id) and not self._stranded(item.order_id):
                 continue
-            spent = self._carry_out_item(one.order, item, granted, agreed[item.vehicle_id])
-            agreed[item.vehicle_id] -= spent
+            before = spent.get(item.vehicle_id, 0)
+            done = self._carry_out_item(one.order, item, granted, agreed[item.vehicle_id], before)
+            spent[item.vehicle_id] = before + done
 
     def _stranded(self, order_id: str) -> bool:
         """Whether only vehicles that have broken down hold an order."""
         holders = [one for one in self.state.vehicles.values() if order_id in one.remaining]
         return all(one.status == BROKEN for one in holders)
 
-    def _carry_out_item(self, order: Order, item: Item, granted: str, agreed_minor: int) -> int:
-        """Do one thing that was agreed to; what it cost of what was agreed."""
+    def _carry_out_item(self, order: Order, item: Item, granted: str, agreed_minor: int, spent_minor: int) -> int:
+        """Do one thing of what was agreed to for a vehicle, of which so much is spent; what it costs."""
         self.granted = granted
         if item.kind == "assign":
             now = insertion_into(self.state, item.vehicle_id, order)
-            if isinstance(now, Insertion) and still_agreed(agreed_minor, now.price_minor):
+            if isinstance(now, Insertion) and still_agreed(agreed_minor, spent_minor + now.price_minor):
                 self._assign(order, now, item.reason, ())
                 self.granted = ""
                 return now.price_minor

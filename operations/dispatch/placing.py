@@ -11,6 +11,7 @@ from operations.dispatch.approval import (
     cause_of,
     joins,
     rejected_choices,
+    spoken_for,
     still_agreed,
     waits_until,
 )
@@ -22,7 +23,7 @@ from operations.dispatch.nobodys import nobodys
 from operations.dispatch.repair import Insertion, insertions
 from operations.dispatch.rules import beyond_a_dispatcher
 from operations.dispatch.standing import Matter, limit_minor
-from operations.dispatch.takeover import FEWEST, Takeover, takeovers
+from operations.dispatch.takeover import FEWEST, Takeover, idle, takeovers
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
 from operations.state.events import ORDER_HELD, ORDER_LEFT, PROPOSED, TICK, Fact
 from solvers.problem import Order
@@ -132,7 +133,10 @@ class Placing(Draft):
     def place_order(self, order: Order) -> None:
         """The cheapest that nobody has said no to; it waits for a person where it is of that kind."""
         banned = rejected_choices(self.state, order.order_id)
-        options = insertions(self.state, order)
+        # an idle van that another proposal would send out is left to that
+        others = spoken_for(self.state, cause_of(self.state, self.event, order.order_id).event_id)
+        gone = frozenset(one for one in others if idle(self.state, self.state.vehicles[one]))
+        options = insertions(self.state, order, without=gone)
         tender = expected_minor(self.state, order)
         considered = self.considered(order, options)
         leave = order.penalty_minor

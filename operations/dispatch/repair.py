@@ -44,13 +44,20 @@ class Insertion:
     handover: Order | None = None
 
 
-def insertions(state: DayState, order: Order, *, most: int = 5) -> list[Insertion]:
-    """The cheapest place of each vehicle that may still take ``order``, cheapest first; the nearest are asked."""
+def insertions(
+    state: DayState, order: Order, *, most: int = 5, without: frozenset[str] = frozenset()
+) -> list[Insertion]:
+    """The cheapest place of each vehicle that may still take ``order``, cheapest first; the nearest are asked.
+
+    ``without``: vehicles that are left out.
+    """
     goods = aboard_broken(state, order)
     able = []
     for vehicle_id in sorted(state.vehicles):
         base = state.day.vehicles.get(vehicle_id)
-        if base is not None and takes(state, base, state.vehicles[vehicle_id], order, rescued=goods is not None):
+        if base is None or vehicle_id in without:
+            continue
+        if takes(state, base, state.vehicles[vehicle_id], order, rescued=goods is not None):
             able.append(vehicle_id)
     near = list(zip(_detours_s(state, able, order), able, strict=True))
     found = [_insertion(state, vehicle_id, order, goods) for _, vehicle_id in sorted(near)[: max(most, MOST_VEHICLES)]]

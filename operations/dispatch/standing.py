@@ -117,9 +117,9 @@ def offer(state: DayState, sort: Sort) -> StandingAnswer | None:
     if rule.standing_after is None or sort.kind not in rule.standing_kinds or not sort.cause:
         return None
     wide = state.standing.alike(sort.widest)[-rule.standing_after :]
-    several = len({one.sort for one in wide}) > 1
-    found = _suggested(state, sort.widest, wide) if several else None
-    return found or _suggested(state, sort, state.standing.alike(sort)[-rule.standing_after :])
+    if len(wide) == rule.standing_after and len({one.sort for one in wide}) > 1:
+        return _suggested(state, sort.widest, wide)
+    return _suggested(state, sort, state.standing.alike(sort)[-rule.standing_after :])
 
 
 def _suggested(state: DayState, sort: Sort, alike: Sequence[Said]) -> StandingAnswer | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from domain.errors import PlanningError
 from operations.dispatch.ahead import ahead, here, to_do
+from operations.dispatch.approval import spoken_for
 from operations.dispatch.repair import HANDOVER, HANDOVER_S, aboard_broken
 from operations.dispatch.rules import charged_minor, rules_between
 from operations.dispatch.whole_routes import route_barred
@@ -76,10 +77,11 @@ def _planned(
     day, now = state.day, max(0, state.clock_s)
     at_depot = source.startswith("@")
     place = day.problem.depot(source[1:]).location if at_depot else here(state, state.vehicles[source])[0]
+    out = taken | spoken_for(state)
     free = [
         day.vehicles[name]
         for name in sorted(state.vehicles)
-        if name in day.vehicles and name not in taken and idle(state, state.vehicles[name])
+        if name in day.vehicles and name not in out and idle(state, state.vehicles[name])
     ]
     # the nearest first, then by what a route costs before anything is driven
     free.sort(key=lambda one: (_way_s(day, one, place), one.tariff.per_route_minor, one.vehicle_id))

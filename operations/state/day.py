@@ -220,6 +220,11 @@ class Day:
         return {one.vehicle_id: tuple(v.order_id for v in one.visits) for one in self.plan.routes}
 
     @cached_property
+    def planned_for(self) -> Mapping[str, str]:
+        """Order -> the vehicle that the plan gives it to."""
+        return {order: vehicle for vehicle, orders in self.planned.items() for order in orders}
+
+    @cached_property
     def starts(self) -> Mapping[str, int]:
         return {one.vehicle_id: one.start_s for one in self.plan.routes}
 

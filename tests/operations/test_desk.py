@@ -247,3 +247,21 @@ def test_people_and_events_in_any_order_lead_to_one_state(order, cut):
     whole = fold(start(ASKED), *proposed, *events)
     state = fold(fold(start(ASKED), *events[cut:]), *events[:cut], *proposed, *events[:2])
     assert digest(state) == digest(whole)
+
+
+def test_two_vans_out_at_once_are_not_promised_the_same_idle_van():
+    day = make_day(orders=40, vans=2, offers=(), iterations=50)
+    spare = tuple(replace(day.problem.vehicles[0], vehicle_id=name) for name in ("s1", "s2"))
+    problem = replace(day.problem, vehicles=(*day.problem.vehicles, *spare))
+    day = replace(day, problem=problem, approvals=Approvals(("assign", "tender", "leave")))
+    assert len(day.planned) == 2
+    state = start(day)
+    for van in sorted(day.planned):
+        state, _ = step(state, event(van, "driver_no_show", 27_000, vehicle_id=van))
+    whom = [{one.vehicle_id for one in state.proposals[van].items} for van in sorted(day.planned)]
+    assert whom[0] and whom[1] and not whom[0] & whom[1]
+    for n, van in enumerate(sorted(day.planned)):
+        yes = event(f"y{n}", "approved", 27_060, facts={"proposal": van, "by": "Ana"})
+        state, made = step(state, yes)
+        assert {one.kind for one in made} == {"assign"}  # as it was agreed to, and nothing is asked anew
+    assert all(one.status == "approved" for one in state.proposals.values())
