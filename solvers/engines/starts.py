@@ -15,6 +15,7 @@ from dataclasses import replace
 from solvers.engines import Sequences
 from solvers.engines.compile import needs_mending
 from solvers.engines.crew import SHORT_S, Crew
+from solvers.engines.generated import generates
 from solvers.engines.ils import FACTORS, SHAKES, Prices
 from solvers.engines.partition import load
 from solvers.engines.task import Answer, Task
@@ -33,8 +34,16 @@ ELITE = 6
 """Plans that others are made of."""
 REST, NEWS = 4.0, 50
 """The master rests so many times as long as it took, and until there are so many new routes."""
+GENERATED_FROM, GENERATED_S = 0.1, 0.03
+"""Share of the time after which one of them is column generation, and seconds a stop that it takes at least."""
+AGAIN = 3
+"""It begins again once each worker had so many other searches."""
+STOPS = 18
+"""Routes with more stops are too long for it."""
 SHARE = 0.85
 """Share of the time for all of this; then the best plan is gone on with."""
+GENERATED_SHARE = 0.93
+"""The same where there is column generation."""
 
 
 def worth_it(crew: Crew) -> bool:
@@ -61,6 +70,7 @@ class Starts:
         self.prices: Prices | None = None
         self.given = 0
         self.rested, self.known = 0.0, 0
+        self.generates, self.generated, self.again = generates(crew.evaluator), False, 0
 
     def run(self) -> Sequences | None:
         """The best plan once the share of the time is over; None where none was found."""
@@ -69,7 +79,9 @@ class Starts:
             for worker in crew.team:
                 left = crew.left() - self.reserve
                 futile = not self.elite and self.given >= FUTILE * len(crew.team)
-                if worker.task is None and not futile and left > 0.5 * self.length:
+                if worker.task is None and self._generating(left):
+                    worker.give(self._columns())
+                elif worker.task is None and not futile and left > 0.5 * self.length:
                     worker.give(self._task(left if left < 1.5 * self.length else self.length))
             if not any(worker.task for worker in crew.team):
                 break
@@ -79,6 +91,29 @@ class Starts:
             self._recombine()
         crew.say(f"{self.given} searches from starts of their own over")
         return self.elite[0][1] if self.elite else None
+
+    def _generating(self, left: float) -> bool:
+        """Whether it is time for column generation: there is a whole plan of short routes, and nobody is at it."""
+        orders = self.crew.problem.orders
+        return (
+            self.generates
+            and bool(self.elite)
+            and self.given >= self.again
+            and sum(map(len, self.elite[0][1].values())) == len(orders)
+            and left < (1.0 - GENERATED_FROM) * self.begun
+            and left > GENERATED_S * len(orders)
+            and max(map(len, self.elite[0][1].values())) <= STOPS
+            and not any(worker.task and worker.task.engine == "columns" for worker in self.crew.team)
+        )
+
+    def _columns(self) -> Task:
+        if not self.generated:
+            more = self.reserve * (1.0 - (1.0 - GENERATED_SHARE) / (1.0 - SHARE))
+            self.generated, self.reserve, self.begun = True, self.reserve - more, self.begun + more
+        self.again = self.given + AGAIN * len(self.crew.team)
+        known = tuple(ids for _, ids in self.crew.pool.routes) if self.crew.pool is not None else ()
+        left = self.crew.left() - self.reserve
+        return Task(left, 0, initial=self.elite[0][1], engine="columns", known=known, cpu=self.crew.cpu)
 
     def _task(self, seconds: float) -> Task:
         turn, self.given = self.given, self.given + 1

@@ -33,9 +33,10 @@ class Task:
     prices that another search has learnt, in minor units; ``slack``: it accepts under a threshold (``ils.run``);
     ``mate``: it begins with what ``initial`` and this plan give together (``crossover``); ``gather``: the answer brings
     all routes that PyVRP came to; ``seeded``: it begins with a plan of the compiled engine. ``cpu``: ``seconds`` are
-    the process's own processor seconds. ``engine``: ``pyvrp`` or ``compiled``; ``hot`` and ``cold`` are the latter's
-    first and last temperature, in typical legs, ``trail`` whether it brings along plans that it went through,
-    ``onward`` whether the answer is the plan that it ends with, for another to go on from, and not the best.
+    the process's own processor seconds. ``engine``: ``pyvrp``, ``compiled`` or ``columns`` (column generation from
+    ``initial`` and ``known`` routes); ``hot`` and ``cold`` are the second's first and last temperature, in typical
+    legs, ``trail`` whether it brings along plans that it went through, ``onward`` whether the answer is the plan that
+    it ends with, for another to go on from, and not the best.
     """
 
     seconds: float
@@ -60,6 +61,7 @@ class Task:
     cold: float = 0.02
     trail: bool = False
     onward: bool = False
+    known: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def solve(
     if task.engine == "compiled":
         cut = problem if every else part_of(problem, by_order, by_vehicle, task.orders or (), task.vehicles or ())
         return _compiled(Evaluator(cut), task, clock, started)
+    if task.engine == "columns":
+        return _generated(Evaluator(problem), task, clock, started)
     from solvers.engines.compile import compile_problem
 
     if every:
@@ -224,6 +228,23 @@ def _compiled(evaluator: Any, task: Task, clock: Callable[[], float], started: f
     found = search.sequences()
     trail = search.trail() if task.trail else ()
     return Answer(found, search.money, trail=trail, left=left_required(evaluator.problem, found), before=before)
+
+
+def _generated(evaluator: Any, task: Task, clock: Callable[[], float], started: float) -> Answer:
+    from solvers.engines.generated import generate
+
+    problem = evaluator.problem
+    number = {order.order_id: n for n, order in enumerate(problem.orders)}
+    ids = [order.order_id for order in problem.orders]
+    vehicles = [vehicle.vehicle_id for vehicle in problem.vehicles]
+    plan = [tuple(number[one] for one in route) for route in (task.initial or {}).values()]
+    routes = [tuple(number[one] for one in route) for route in task.known]
+    found = generate(evaluator, plan, routes, task.seconds - (clock() - started), clock)
+    close = tuple((vehicles[0], tuple(ids[one] for one in route), cost) for route, cost in found.close)
+    if found.plan is None:
+        return Answer(None, float("inf"), routes=close)
+    sequences = {vehicle: [ids[one] for one in route] for vehicle, route in zip(vehicles, found.plan, strict=False)}
+    return Answer(sequences, found.cost, left=left_required(problem, sequences), routes=close)
 
 
 def left_required(problem: PlanningProblem, sequences: Sequences) -> int:
