@@ -265,3 +265,12 @@ def test_two_vans_out_at_once_are_not_promised_the_same_idle_van():
         state, made = step(state, yes)
         assert {one.kind for one in made} == {"assign"}  # as it was agreed to, and nothing is asked anew
     assert all(one.status == "approved" for one in state.proposals.values())
+
+
+def test_what_is_on_no_route_any_more_is_of_the_cause_that_stopped_its_own_van():
+    day = replace(make_day(orders=4, vans=2, offers=(), iterations=50), approvals=Approvals(("assign", "leave")))
+    van = next(iter(day.planned))
+    gone = event("g", "driver_no_show", 27_000, vehicle_id=van)
+    off = event("r", "route_set", 27_001, vehicle_id=van, facts={"orders": "[]", "version": 9})
+    state, _ = step(fold(start(day), gone, off), event("t", "tick", 27_010))
+    assert set(state.proposals) == {"g"} and len(state.proposals["g"].items) == 4
