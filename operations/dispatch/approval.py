@@ -102,6 +102,17 @@ def spoken_for(state: DayState, cause: str = "") -> frozenset[str]:
     return frozenset(item.vehicle_id for one in waiting for item in one.open_items if item.vehicle_id)
 
 
+def promised(state: DayState) -> dict[str, list[Order]]:
+    """What open proposals would give to each vehicle."""
+    found: dict[str, list[Order]] = {}
+    for one in state.proposals.values():
+        for item in one.open_items if one.status == PROPOSAL_OPEN else ():
+            known = state.orders.get(item.order_id)
+            if item.vehicle_id and known is not None and known.order is not None:
+                found.setdefault(item.vehicle_id, []).append(known.order)
+    return found
+
+
 def agreed_minor(state: DayState, order_id: str, cause: str) -> int | None:
     """What a person has agreed to spend on an order, or let pass; None: nobody was asked about it, or said otherwise.
 

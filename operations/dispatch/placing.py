@@ -10,6 +10,7 @@ from operations.dispatch.approval import (
     agreed_minor,
     cause_of,
     joins,
+    promised,
     rejected_choices,
     spoken_for,
     still_agreed,
@@ -20,7 +21,7 @@ from operations.dispatch.decisions import clock as clock_of
 from operations.dispatch.draft import Draft
 from operations.dispatch.later import Choice, hold_until_s, now_or_later
 from operations.dispatch.nobodys import nobodys
-from operations.dispatch.repair import Insertion, insertions
+from operations.dispatch.repair import Insertion, insertions, promised_away
 from operations.dispatch.rules import beyond_a_dispatcher
 from operations.dispatch.standing import Matter, limit_minor
 from operations.dispatch.takeover import FEWEST, Takeover, idle, takeovers
@@ -136,6 +137,7 @@ class Placing(Draft):
         # an idle van that another proposal would send out is left to that
         others = spoken_for(self.state, cause_of(self.state, self.event, order.order_id).event_id)
         gone = frozenset(one for one in others if idle(self.state, self.state.vehicles[one]))
+        gone |= promised_away(self.state, order, promised(self.state))
         options = insertions(self.state, order, without=gone)
         tender = expected_minor(self.state, order)
         considered = self.considered(order, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,6 +179,21 @@ def _obstacle(state: DayState, base: Vehicle, vehicle: VehicleState, order: Orde
     limits = base.capacity.amounts()
     used = [own + (more[n] if n < len(more) else 0) for n, own in enumerate(way.used)]
     return "" if all(a <= b for a, b in zip(used, limits, strict=True)) else f"{name} is full"
+
+
+def promised_away(state: DayState, order: Order, promised: Mapping[str, Sequence[Order]]) -> frozenset[str]:
+    """Vehicles that would have no room for an order once they have all that proposals that wait would give them."""
+    found = set[str]()
+    for name, orders in promised.items():
+        base, way = state.day.vehicles.get(name), line_of(state, name)
+        if base is None:
+            continue
+        limits, more = base.capacity.amounts(), [one.load.amounts() for one in (*orders, order)]
+        used = [own + sum(one[n] for one in more if n < len(one)) for n, own in enumerate(way.used)]
+        stops = len(state.vehicles[name].visited) + len(way.orders) + len(more)
+        if any(a > b for a, b in zip(used, limits, strict=True)) or (base.max_stops or stops) < stops:
+            found.add(name)
+    return frozenset(found)
 
 
 def insertion_into(state: DayState, vehicle_id: str, order: Order) -> Insertion | str:

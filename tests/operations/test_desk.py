@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from domain.errors import InputError
 from operations.decide import step
 from operations.state import Approvals, digest, fold, start, why_refused
+from solvers import Load
 from tests.operations.days import created, event, make_day
 
 DAY = make_day(orders=6, vans=2, iterations=50)
@@ -274,3 +275,12 @@ def test_what_is_on_no_route_any_more_is_of_the_cause_that_stopped_its_own_van()
     off = event("r", "route_set", 27_001, vehicle_id=van, facts={"orders": "[]", "version": 9})
     state, _ = step(fold(start(day), gone, off), event("t", "tick", 27_010))
     assert set(state.proposals) == {"g"} and len(state.proposals["g"].items) == 4
+
+
+def test_a_proposal_promises_a_van_no_more_than_it_has_room_for():
+    day = make_day(orders=6, vans=1, offers=(), iterations=50)
+    small = replace(day.problem.vehicles[0], vehicle_id="small", capacity=Load(2_000, 40_000, 40))
+    problem = replace(day.problem, vehicles=(*day.problem.vehicles, small))
+    day = replace(day, problem=problem, approvals=Approvals(("assign", "leave")))
+    state, _ = step(start(day), event("g", "driver_no_show", 27_000, vehicle_id=next(iter(day.planned))))
+    assert sum(one.vehicle_id == "small" for one in state.proposals["g"].items) == 2
