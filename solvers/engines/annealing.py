@@ -18,6 +18,8 @@ from solvers.engines.task import Answer, Task
 HOT, COLD = 15.0, 0.05
 """First and last temperature, in typical legs. From 10 to 80 the first makes no difference beyond chance; from 3 it is
 too cold (days of 4,000 stops, 8 and 30 s)."""
+WARM = 1.0
+"""First temperature where savings have settled who serves where: what is hotter undoes it."""
 MOST_STOPS = 2_500
 """Stops of a slice at most: each has tables of its own, which grow with the square."""
 ROUNDS = 8
@@ -25,10 +27,12 @@ ROUND_S = 2.5
 """Seconds of a slice in a round, at least: its tables have to be made first."""
 
 
-def annealed_in_slices(crew: Crew, chance: random.Random, first: Sequences, reserve: float) -> Sequences:
+def annealed_in_slices(
+    crew: Crew, chance: random.Random, first: Sequences, reserve: float, hot: float = HOT
+) -> Sequences:
     """The cheapest plan that a round ended with, ``first`` among them, after rounds until ``reserve`` seconds are left.
 
-    A round goes on from where the last one ended, dearer or not.
+    A round goes on from where the last one ended, dearer or not. ``hot``: first temperature, in typical legs.
     """
     size, cores = sum(map(len, first.values())), len(crew.team)
     turns = max(1, -(-size // (MOST_STOPS * cores)))
@@ -36,7 +40,7 @@ def annealed_in_slices(crew: Crew, chance: random.Random, first: Sequences, rese
     plan = best = {vehicle: ids for vehicle, ids in first.items() if ids}
     saved = most = 0.0
     for number in range(rounds):
-        heat = tuple(HOT * (COLD / HOT) ** ((number + more) / rounds) for more in (0, 1))
+        heat = tuple(hot * (COLD / hot) ** ((number + more) / rounds) for more in (0, 1))
         slices = cut(crew.evaluator, plan, turns * cores, chance)
         for turn in range(turns):
             seconds = (crew.left() - reserve) / (turns * (rounds - number) - turn)

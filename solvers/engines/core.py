@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 
 from solvers.engines import Sequences
-from solvers.engines.annealing import annealed_in_slices
+from solvers.engines.annealing import WARM, annealed_in_slices
 from solvers.engines.crew import LARGE, SHORT_S, Crew, Progress
 from solvers.engines.independent import Independent, independents
 from solvers.engines.nearest import nearest_plan
@@ -38,6 +38,8 @@ WHOLE, WHOLE_A_SECOND, WHOLE_MOST = 250, 80, 500
 """Problems up to this size are searched whole; with more time larger ones, by so many stops a second up to the last."""
 PARTS_SHARE = 0.05
 """Share of the time in which a very large plan is improved part by part after it was annealed."""
+SWIFT_S = 0.008
+"""Seconds a stop below which few long routes are annealed too: searches of the whole have hardly begun by then."""
 ANNEAL_S = 0.01
 """Seconds a stop that annealing the whole takes at least."""
 
@@ -135,7 +137,12 @@ def _run(crew: Crew, chance: random.Random, seed: int, initial: Sequences | None
             look = min(LOOK_S, LOOK_SHARE * crew.seconds)
             inserted = crew.whole([Task(look, seed, initial=inserted, cpu=crew.cpu, engine="compiled")]) or inserted
         if _few_routes(inserted):
-            return side_by_side(crew, seed, inserted)
+            if not inserted or not crew.covered or crew.seconds >= SWIFT_S * size:
+                return side_by_side(crew, seed, inserted)
+            swift = PartSearch(crew, chance)
+            swift.parts.routes = annealed_in_slices(crew, chance, inserted, PARTS_SHARE * crew.left(), WARM)
+            swift.improve(0.0)
+            return swift.parts.routes
     search = PartSearch(crew, chance)
     parts = search.parts
     if initial:

@@ -218,7 +218,9 @@ def _compiled(evaluator: Any, task: Task, clock: Callable[[], float], started: f
         search.take_over(task.initial)
         search.keep()
         before = search.money
-    search.fill()
+        search.fill()
+    else:
+        search.begin()
     seconds = max(min(LEAST_S, task.seconds), task.seconds - (clock() - started))
     search.improve(seconds, iterations=task.iterations, hot=task.hot, cold=task.cold, clock=clock)
     if task.onward:

@@ -125,6 +125,101 @@ def test_what_changes_in_an_iteration_is_taken_back_whole(seed):
         assert again.money <= search.totals[0] + 1e-6
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 100_000))
+def test_what_an_insertion_changes_is_what_the_route_made_anew_says(seed):
+    from solvers.engines.compiled.columns import STOPS
+    from solvers.engines.compiled.routes import refresh
+    from solvers.engines.compiled.search import Search
+
+    search = Search(Evaluator(mixed_day(seed)), seed)
+    search.fill()
+    a = search.compiled.arrays
+    kept = [table.copy() for table in (a.x, a.q, a.v, a.c)]
+    for one in range(len(search.compiled.vehicles)):
+        if a.v[one, STOPS]:
+            refresh(*search._refresh, one)
+    for before, now in zip(kept, (a.x, a.q, a.v, a.c), strict=True):
+        np.testing.assert_allclose(before, now, rtol=0, atol=1e-6)
+
+
+def clustered_day(seed, stops=300, windows=False):
+    """Towns around one depot, few vehicles, long routes."""
+    rng = np.random.default_rng(seed)
+    towns = rng.integers(0, 40_000, (12, 2))
+    at = np.vstack([[20_000, 20_000], towns[rng.integers(0, 12, stops)] + rng.normal(0, 900, (stops, 2))])
+    metres = np.rint(np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1))).astype(np.int64)
+    orders = tuple(
+        Order(
+            f"o{n}",
+            n + 1,
+            service_s=60,
+            windows=(Window(30_000, 50_000),) if windows and n % 3 == 0 else (),
+            load=Load(1_000 * int(rng.integers(1, 9)), 0, 1),
+            penalty_minor=10**7,
+            required=True,
+            banned_vehicles=frozenset({"v0"} if n % 50 == 0 else ()),
+        )
+        for n in range(stops)
+    )
+    vehicles = tuple(
+        Vehicle(
+            f"v{n}",
+            "f",
+            "d",
+            20_000,
+            80_000,
+            Load(600_000 - 200_000 * (n % 2), 2**40, 999),
+            tariff=Tariff(per_km_minor=50),
+        )
+        for n in range(5)
+    )
+    return PlanningProblem((Depot("d", 0),), orders, vehicles, Travel(metres, metres // 8))
+
+
+@pytest.mark.parametrize("windows", [False, True])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_first_plan_of_one_depot_is_never_dearer_than_insertion(seed, windows):
+    from solvers.engines.compiled.search import Search
+
+    problem = clustered_day(seed, windows=windows)
+    inserted, begun = Search(Evaluator(problem), 1), Search(Evaluator(problem), 1)
+    inserted.fill()
+    begun.begin()
+    assert begun.money <= inserted.money
+    assert not len(begun.open)
+    found = assemble(problem, begun.sequences(), engine="compiled", seed=1, solver_s=0.0, reasons=False)
+    assert verify(problem, found) == []
+
+
+def test_savings_keep_together_what_lies_together():
+    """Of four far towns, as many as there are vehicles, each has a route of its own."""
+    from solvers.engines.compiled.arrays import compile_arrays
+    from solvers.engines.compiled.savings import joined_routes, one_depot
+
+    at = np.array(
+        [(0, 0), *((x * 9_000 + k * 10, y * 9_000) for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)) for k in range(5))]
+    )
+    metres = np.abs(at[:, None] - at[None]).sum(axis=2).astype(np.int64)
+    orders = tuple(Order(f"o{n}", n + 1, load=Load(10), penalty_minor=10**7) for n in range(20))
+    vehicles = tuple(Vehicle(f"v{n}", "f", "d", 0, 80_000, Load(50), tariff=Tariff(per_km_minor=50)) for n in range(4))
+    a = compile_arrays(
+        Evaluator(PlanningProblem((Depot("d", 0),), orders, vehicles, Travel(metres, metres // 8)))
+    ).arrays
+    assert one_depot(a)
+    assert sorted(sorted(ids.tolist()) for ids in joined_routes(a)) == [list(range(k, k + 5)) for k in (0, 5, 10, 15)]
+
+
+def test_a_route_that_breaks_a_limit_is_taken_over_by_nobody_not_even_its_first_order():
+    from solvers.engines.compiled.search import Search
+
+    problem = clustered_day(1, stops=200)
+    search = Search(Evaluator(problem), 1)
+    search.take_over({"v0": ["o0", "o1", "o2"]})  # o0 is not for v0
+    assert len(search.open) == 200
+    assert search.sequences() == {}
+
+
 def test_a_route_whose_goods_come_late_leaves_as_late_as_costs_no_delay():
     """Slack counts from when the goods are there, not from the shift's start: tried against every departure."""
     from solvers.schedule import timing

@@ -25,6 +25,8 @@ INSERTION_NEAR = 40
 LONGEST = 5
 """Where vehicles differ in whom they may serve, lists for insertion are at most so many times as long."""
 RUIN_NEAR = 100
+BLOCK = 512
+"""Places a side of the blocks in which legs are compared with those back: what the cache holds."""
 KIND_BITS = 62
 WEIGHT_WAIT, WEIGHT_LATE = 0.2, 1.0
 """Nearness counts waiting and lateness besides travel (Vidal et al. 2013, Computers & Operations Research 40(1))."""
@@ -59,6 +61,8 @@ class Arrays(NamedTuple):
     """(orders, INSERTION_NEAR or more): beside whom to insert, nearest first; -1 where there are no more."""
     idle: Integers
     """(kinds, vehicles + 1): how many vehicles of a kind are unused, then which."""
+    alike: bool
+    """Whether every leg is as long as the leg back."""
     penalty: Floats
     """Of leaving an order; required ones far dearer than all else."""
     around: Integers
@@ -170,6 +174,7 @@ def compile_arrays(evaluator: Evaluator) -> Compiled:
             price=price,
             near=near,
             idle=np.zeros((price.shape[0], len(vehicles) + 1), dtype=np.int64),
+            alike=_alike(legs),
             penalty=_penalties(orders, vehicles, leg_money),
             around=around,
             first=_first(legs[0, :, :, -1], x[:count], sorted(set(places[count::2])), q[:count, 0, 0]),
@@ -242,6 +247,17 @@ def _legs(problem: PlanningProblem, names: list[str]) -> Any:
         if not same:
             legs[number, :, :, 1] = travel.duration_s
     return legs
+
+
+def _alike(legs: Any) -> bool:
+    """Whether every leg is as long as the leg back; block by block, as far as it is so."""
+    size = legs.shape[1]
+    starts = range(0, size, BLOCK)
+    return all(
+        np.array_equal(legs[:, i : i + BLOCK, j : j + BLOCK], legs[:, j : j + BLOCK, i : i + BLOCK].swapaxes(1, 2))
+        for i in starts
+        for j in starts[: i // BLOCK + 1]
+    )
 
 
 def _prices(evaluator: Evaluator, orders: list[Order], vehicles: list[Vehicle]) -> tuple[list[int], Floats]:

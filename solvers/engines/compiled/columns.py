@@ -12,7 +12,9 @@ LEG_METRES, LEG_SECONDS = 18, 19
 """Of the leg from the node on."""
 SEEN, CALLS = 20, 21
 """The last search for a place that looked behind the node; of an order, how many searches there were for it."""
-NODE = 22
+LEG_TO = 22
+"""Which leg that is: profile and place it leads to, as one number above 0; to look it up again is what costs time."""
+NODE = 23
 
 SHIFT_START, SHIFT_END, MOST_STOPS, MOST_METRES, MOST_SECONDS, OVERTIME_AFTER, PROFILE, KIND, PAID = range(9)
 """Of a vehicle, what the problem says; ``PAID``: whether its duration matters."""
@@ -20,7 +22,8 @@ STOPS, METRES, DRIVEN, GONE, LASTS, SPOT = range(9, 15)
 """Of its route; when all that it brings is there; the vehicle's place among the idle ones, -1: in use."""
 VEHICLE = 15
 
-PER_METRE, PER_DRIVEN, PER_SECOND, PER_OVERTIME, PER_ROUTE, COST = range(6)
-PRICES = 6
+PER_METRE, PER_DRIVEN, PER_SECOND, PER_OVERTIME, PER_ROUTE, COST, SERVING = range(7)
+"""Of a vehicle; what its route costs, and what serving its orders does of that."""
+PRICES = 7
 
 LOAD, ABOARD, BEFORE, AFTER = range(4)

@@ -28,6 +28,7 @@ from solvers.engines.compiled.columns import (
     LATEST,
     LEG_METRES,
     LEG_SECONDS,
+    LEG_TO,
     LOAD,
     METRES,
     MOST_METRES,
@@ -48,6 +49,7 @@ from solvers.engines.compiled.columns import (
     RELEASE,
     SEEN,
     SERVICE,
+    SERVING,
     SHIFT_END,
     SHIFT_START,
     SPOT,
@@ -100,14 +102,29 @@ def time_money(v: Integers, c: Floats, vehicle: int, lasts: int) -> float:
     return money + c[vehicle, PER_OVERTIME] * max(0, lasts - v[vehicle, OVERTIME_AFTER])
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _find_leg(legs: Legs, x: Integers, p: int, node: int, following: int) -> None:
+    """Look up the leg between two nodes for profile ``p``, unless it is the one that the first knows."""
+    place = x[following, PLACE]
+    if place < 0:
+        x[node, LEG_METRES], x[node, LEG_SECONDS], x[node, LEG_TO] = 0, 0, 0
+        return
+    which = 1 + p * legs.shape[1] + place
+    if x[node, LEG_TO] != which:
+        here = x[node, PLACE]
+        x[node, LEG_METRES] = legs[p, here, place, 0]
+        x[node, LEG_SECONDS] = legs[p, here, place, legs.shape[3] - 1]
+        x[node, LEG_TO] = which
+
+
 @numba.njit(cache=True, nogil=True)
-def refresh(  # noqa: PLR0912, PLR0915 - one pass there and one back
+def refresh(
     legs: Legs, x: Integers, w: Integers, q: Integers, v: Integers, c: Floats, price: Floats, idle: Integers, one: int
 ) -> None:
     """Compute everything about the route of vehicle ``one`` from its sequence."""
     count = len(w)
     start, end = count + 2 * one, count + 2 * one + 1
-    p, dimensions, last = v[one, PROFILE], q.shape[1], legs.shape[3] - 1
+    p, dimensions = v[one, PROFILE], q.shape[1]
     stops, gone, money = 0, 0, 0.0
     for d in range(dimensions):
         q[start, d, ABOARD] = 0
@@ -129,11 +146,8 @@ def refresh(  # noqa: PLR0912, PLR0915 - one pass there and one back
     metres, driven = 0, 0
     before, node = start, x[start, SUCC]
     while True:
-        leg, length = 0, 0
-        if x[node, PLACE] >= 0:
-            leg = legs[p, x[before, PLACE], x[node, PLACE], last]
-            length = legs[p, x[before, PLACE], x[node, PLACE], 0]
-        x[before, LEG_METRES], x[before, LEG_SECONDS] = length, leg
+        _find_leg(legs, x, p, before, node)
+        leg, length = x[before, LEG_SECONDS], x[before, LEG_METRES]
         metres += length
         driven += leg
         clock += leg
@@ -152,8 +166,7 @@ def refresh(  # noqa: PLR0912, PLR0915 - one pass there and one back
     x[end, DEPART] = clock
     lasts, _, _ = joined(d1, e1, l1, 0, v[one, SHIFT_START], v[one, SHIFT_END], leg)
     x[end, LATEST] = v[one, SHIFT_END]
-    d2, e2, l2 = 0, v[one, SHIFT_START], v[one, SHIFT_END]
-    x[end, TAIL], x[end, TAIL + 1], x[end, TAIL + 2] = d2, e2, l2
+    x[end, TAIL], x[end, TAIL + 1], x[end, TAIL + 2] = 0, v[one, SHIFT_START], v[one, SHIFT_END]
     following, node = end, x[end, PRED]
     while True:
         for d in range(dimensions):
@@ -161,25 +174,115 @@ def refresh(  # noqa: PLR0912, PLR0915 - one pass there and one back
             q[node, d, AFTER] = here if following == end else max(here, q[following, d, AFTER])
         if node == start:
             break
-        leg = x[node, LEG_SECONDS]
-        by = x[following, LATEST] - leg - x[node, SERVICE]
-        if x[node, WINDOWS] == 1:
-            x[node, LATEST] = min(by, x[node, LATE]) if by >= x[node, EARLY] else _NEVER
-        else:
-            x[node, LATEST] = last_arrival(x, w, node, by)
-        if v[one, PAID]:
-            d2, e2, l2 = joined(x[node, SERVICE], x[node, EARLY], x[node, LATE], d2, e2, l2, leg)
-            x[node, TAIL], x[node, TAIL + 1], x[node, TAIL + 2] = d2, e2, l2
+        _keep_tail(x, w, node, following, v[one, PAID])
         following, node = node, x[node, PRED]
-    if stops == 0:
-        metres, driven, lasts, money = 0, 0, 0, 0.0
+    v[one, STOPS], v[one, GONE] = stops, gone
+    _keep_sums(v, c, one, metres, driven, lasts, money)
+    _keep_idle(v, idle, one, stops == 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_sums(v: Integers, c: Floats, one: int, metres: int, driven: int, lasts: int, serving: float) -> None:
+    """Keep the sums of a route, and what it costs; ``serving`` is what the orders themselves do."""
+    money = 0.0
+    if v[one, STOPS] == 0:
+        metres, driven, lasts, serving = 0, 0, 0, 0.0
     else:
-        money += c[one, PER_ROUTE] + c[one, PER_METRE] * metres + c[one, PER_DRIVEN] * driven
+        money = serving + c[one, PER_ROUTE] + c[one, PER_METRE] * metres + c[one, PER_DRIVEN] * driven
         if v[one, PAID]:
             money += time_money(v, c, one, lasts)
-    v[one, STOPS], v[one, GONE], v[one, METRES], v[one, DRIVEN], v[one, LASTS] = stops, gone, metres, driven, lasts
-    c[one, COST] = money
-    _keep_idle(v, idle, one, stops == 0)
+    v[one, METRES], v[one, DRIVEN], v[one, LASTS] = metres, driven, lasts
+    c[one, COST], c[one, SERVING] = money, serving
+
+
+@numba.njit(cache=True, nogil=True)
+def refresh_inserted(
+    legs: Legs,
+    x: Integers,
+    w: Integers,
+    q: Integers,
+    v: Integers,
+    c: Floats,
+    price: Floats,
+    idle: Integers,
+    one: int,
+    order: int,
+) -> None:
+    """What ``refresh`` does, where ``order`` was put on the route of ``one`` since: half of the work, on average.
+
+    What is reckoned from the start on changes behind it only, what is reckoned from the end on before it only.
+    """
+    if v[one, STOPS] == 0 or x[order, RELEASE] > v[one, GONE]:
+        refresh(legs, x, w, q, v, c, price, idle, one)
+        return
+    start, end = len(w) + 2 * one, len(w) + 2 * one + 1
+    p, dimensions, pickup = v[one, PROFILE], q.shape[1], x[order, PICKUP]
+    before, following = x[order, PRED], x[order, SUCC]
+    metres, driven = v[one, METRES] - x[before, LEG_METRES], v[one, DRIVEN] - x[before, LEG_SECONDS]
+    _find_leg(legs, x, p, before, order)
+    _find_leg(legs, x, p, order, following)
+    metres += x[before, LEG_METRES] + x[order, LEG_METRES]
+    driven += x[before, LEG_SECONDS] + x[order, LEG_SECONDS]
+    for d in range(dimensions):
+        here = q[before, d, ABOARD] + q[order, d, LOAD] if pickup else q[before, d, ABOARD]
+        q[order, d, ABOARD] = here
+        q[order, d, AFTER] = max(here, q[following, d, AFTER] + (q[order, d, LOAD] if pickup else 0))
+    # from the order to the start
+    node, then = order, following
+    while True:
+        if node != order:
+            for d in range(dimensions):
+                if not pickup:
+                    q[node, d, ABOARD] += q[order, d, LOAD]
+                    q[node, d, BEFORE] += q[order, d, LOAD]
+                q[node, d, AFTER] = max(q[node, d, ABOARD], q[then, d, AFTER])
+        if node == start:
+            break
+        _keep_tail(x, w, node, then, v[one, PAID])
+        node, then = x[node, PRED], node
+    # from the order to the end
+    then, node = before, order
+    clock = x[before, DEPART]
+    d1, e1, l1 = x[before, HEAD], x[before, HEAD + 1], x[before, HEAD + 2]
+    while node != end:
+        leg = x[then, LEG_SECONDS]
+        clock = begins(x, w, node, clock + leg) + x[node, SERVICE]
+        x[node, DEPART] = clock
+        for d in range(dimensions):
+            if node != order and pickup:
+                q[node, d, ABOARD] += q[order, d, LOAD]
+                q[node, d, AFTER] += q[order, d, LOAD]
+            q[node, d, BEFORE] = max(q[then, d, BEFORE], q[node, d, ABOARD])
+        if v[one, PAID]:
+            d1, e1, l1 = joined(d1, e1, l1, x[node, SERVICE], x[node, EARLY], x[node, LATE], leg)
+            x[node, HEAD], x[node, HEAD + 1], x[node, HEAD + 2] = d1, e1, l1
+        then, node = node, x[node, SUCC]
+    leg = x[then, LEG_SECONDS]
+    x[end, DEPART] = clock + leg
+    lasts, _, _ = joined(d1, e1, l1, 0, v[one, SHIFT_START], v[one, SHIFT_END], leg)
+    v[one, STOPS] += 1
+    _keep_sums(v, c, one, metres, driven, lasts, c[one, SERVING] + price[v[one, KIND], order])
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _keep_tail(x: Integers, w: Integers, node: int, following: int, paid: int) -> None:
+    """Latest arrival at ``node`` and the segment from it on, from those of the node after it."""
+    leg = x[node, LEG_SECONDS]
+    by = x[following, LATEST] - leg - x[node, SERVICE]
+    if x[node, WINDOWS] == 1:
+        x[node, LATEST] = min(by, x[node, LATE]) if by >= x[node, EARLY] else _NEVER
+    else:
+        x[node, LATEST] = last_arrival(x, w, node, by)
+    if paid:
+        x[node, TAIL], x[node, TAIL + 1], x[node, TAIL + 2] = joined(
+            x[node, SERVICE],
+            x[node, EARLY],
+            x[node, LATE],
+            x[following, TAIL],
+            x[following, TAIL + 1],
+            x[following, TAIL + 2],
+            leg,
+        )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -282,7 +385,7 @@ def head_released(
 
 
 @numba.njit(cache=True, nogil=True)
-def detour(  # noqa: PLR0911 - one return a limit
+def detour(  # noqa: PLR0911, PLR0912 - one return a limit
     legs: Legs,
     x: Integers,
     w: Integers,
@@ -290,6 +393,7 @@ def detour(  # noqa: PLR0911 - one return a limit
     v: Integers,
     c: Floats,
     room: Integers,
+    alike: bool,
     one: int,
     before: int,
     order: int,
@@ -298,7 +402,7 @@ def detour(  # noqa: PLR0911 - one return a limit
     """What the route of ``one`` costs more with ``order`` after ``before``; infinite where a limit is broken.
 
     The order's own price, and whether the vehicle may serve it at all, are the caller's. A place whose way alone costs
-    ``limit`` or more is not looked at further.
+    ``limit`` or more is not looked at further. ``alike``: every leg is as long as the leg back.
     """
     following = x[before, SUCC]
     if x[before, DEPART] > x[order, LATE] or x[order, EARLY] + x[order, SERVICE] > x[following, LATEST]:
@@ -307,7 +411,10 @@ def detour(  # noqa: PLR0911 - one return a limit
         return np.inf
     p, last = v[one, PROFILE], legs.shape[3] - 1
     here, at, then = x[before, PLACE], x[order, PLACE], x[following, PLACE]
-    there, metres = legs[p, here, at, last], legs[p, here, at, 0]
+    if alike:  # of many places one after the other this is in one row, and near in memory
+        there, metres = legs[p, at, here, last], legs[p, at, here, 0]
+    else:
+        there, metres = legs[p, here, at, last], legs[p, here, at, 0]
     on = 0
     if then >= 0:
         on = legs[p, at, then, last]
@@ -358,6 +465,7 @@ def best_place(  # noqa: PLR0912 - near places, unused vehicles, all places
     price: Floats,
     near: Integers,
     idle: Integers,
+    alike: bool,
     order: int,
     blink: float,
     everywhere: bool,
@@ -388,14 +496,14 @@ def best_place(  # noqa: PLR0912 - near places, unused vehicles, all places
             x[before, SEEN] = stamp
             if blink > 0.0 and np.random.random() < blink:
                 continue
-            found = own + detour(legs, x, w, q, v, c, room, one, before, order, best - own)
+            found = own + detour(legs, x, w, q, v, c, room, alike, one, before, order, best - own)
             if found < best:
                 best, best_one, best_before = found, one, before
     for kind in range(price.shape[0]):
         if idle[kind, 0] and price[kind, order] < np.inf:
             one = idle[kind, idle[kind, 0]]
             own = price[kind, order]
-            found = own + detour(legs, x, w, q, v, c, room, one, count + 2 * one, order, best - own)
+            found = own + detour(legs, x, w, q, v, c, room, alike, one, count + 2 * one, order, best - own)
             if found < best:
                 best, best_one, best_before = found, one, count + 2 * one
     if best < np.inf or not everywhere:
@@ -406,7 +514,7 @@ def best_place(  # noqa: PLR0912 - near places, unused vehicles, all places
             continue
         node, end = count + 2 * one, count + 2 * one + 1
         while node != end:
-            found = own + detour(legs, x, w, q, v, c, room, one, node, order, best - own)
+            found = own + detour(legs, x, w, q, v, c, room, alike, one, node, order, best - own)
             if found < best:
                 best, best_one, best_before = found, one, node
             node = x[node, SUCC]

@@ -21,7 +21,7 @@ from solvers.engines.compiled.columns import (
     STOPS,
     SUCC,
 )
-from solvers.engines.compiled.routes import best_place, link, refresh, unlink
+from solvers.engines.compiled.routes import best_place, link, refresh, refresh_inserted, unlink
 
 Legs = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.int64]
@@ -108,6 +108,7 @@ def anneal(  # noqa: PLR0912, PLR0915 - one loop over shared buffers
     near: Integers,
     idle: Integers,
     penalty: Floats,
+    alike: bool,
     around: Integers,
     first: Floats,
     orders: Integers,
@@ -125,10 +126,10 @@ def anneal(  # noqa: PLR0912, PLR0915 - one loop over shared buffers
     count, fleet = len(w), len(v)
     blink, everywhere = 0.0, True
     for order in orders:
-        found, one, before = best_place(legs, x, w, q, v, c, room, price, near, idle, order, blink, everywhere)
+        found, one, before = best_place(legs, x, w, q, v, c, room, price, near, idle, alike, order, blink, everywhere)
         if found < penalty[order]:
             link(x, one, before, order)
-            refresh(legs, x, w, q, v, c, price, idle, one)
+            refresh_inserted(legs, x, w, q, v, c, price, idle, one, order)
     if iterations == 0:
         return
     blink = BLINK
@@ -204,7 +205,9 @@ def anneal(  # noqa: PLR0912, PLR0915 - one loop over shared buffers
         for k in range(size):
             order = out[k]
             everywhere = is_out[order] == turn or np.random.random() < EVERYWHERE
-            found, one, before = best_place(legs, x, w, q, v, c, room, price, near, idle, order, blink, everywhere)
+            found, one, before = best_place(
+                legs, x, w, q, v, c, room, price, near, idle, alike, order, blink, everywhere
+            )
             if found >= penalty[order]:
                 continue
             if mark[one] != turn:
@@ -212,7 +215,7 @@ def anneal(  # noqa: PLR0912, PLR0915 - one loop over shared buffers
                 touched = _save(x, count, one, touched, saved_v, saved_at, saved)
                 change -= c[one, COST]
             link(x, one, before, order)
-            refresh(legs, x, w, q, v, c, price, idle, one)
+            refresh_inserted(legs, x, w, q, v, c, price, idle, one, order)
             change -= penalty[order]
         for k in range(touched):
             change += c[saved_v[k], COST]

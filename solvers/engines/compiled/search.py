@@ -11,9 +11,10 @@ import numpy as np
 from solvers.compiled_random import seed_compiled
 from solvers.engines import RELOAD, Sequences
 from solvers.engines.compiled.arrays import Compiled, compile_arrays
-from solvers.engines.compiled.columns import COST, ON, PRED, SUCC
+from solvers.engines.compiled.columns import COST, LOAD, ON, PRED, SUCC
 from solvers.engines.compiled.routes import follow, link, refresh
 from solvers.engines.compiled.ruin import anneal
+from solvers.engines.compiled.savings import joined_routes, one_depot
 from solvers.evaluator import Evaluator
 
 HOT, COLD = 3.0, 0.02
@@ -38,13 +39,14 @@ class Search:
         self.x = a.x
         self.penalty = a.penalty
         self._place: tuple[Any, ...] = (
-            a.legs, a.x, a.w, a.q, a.v, a.c, a.room, a.price, a.near, a.idle, a.penalty
+            a.legs, a.x, a.w, a.q, a.v, a.c, a.room, a.price, a.near, a.idle, a.penalty, a.alike
         )  # fmt: skip
         self._refresh: tuple[Any, ...] = (a.legs, a.x, a.w, a.q, a.v, a.c, a.price, a.idle)
         self.cost = a.c[:, COST]
         self.number = {order.order_id: n for n, order in enumerate(self.compiled.orders)}
         self.totals = np.zeros(2)
         self.rate = 0.0
+        self.x[self.count :: 2, SUCC] = np.arange(self.count + 1, len(self.x), 2)
         for one in range(len(self.compiled.vehicles)):
             self._empty(one)
         self.best = self.x[:, SUCC].copy()
@@ -54,7 +56,7 @@ class Search:
     def _empty(self, one: int) -> None:
         start = self.count + 2 * one
         node = int(self.x[start, SUCC])
-        while 0 < node < self.count:
+        while node < self.count:
             self.x[node, ON] = -1
             node = int(self.x[node, SUCC])
         self.x[start, SUCC], self.x[start + 1, PRED] = start + 1, start
@@ -62,22 +64,57 @@ class Search:
 
     def take_over(self, initial: Sequences) -> None:
         """Take over the routes that keep every limit; orders of others are open."""
-        a = self.compiled.arrays
         for one, vehicle in enumerate(self.compiled.vehicles):
             ids = initial.get(vehicle.vehicle_id, ())
             wanted = [self.number[i] for i in ids if i != RELOAD and i in self.number]
             numbers = np.array([n for n in wanted if self.x[n, ON] < 0], dtype=np.int64)
-            if not len(numbers):
-                continue
-            before = self.count + 2 * one
-            for order in numbers:
-                link(self.x, one, before, order)
-                before = order
-            allowed = np.isfinite(a.price[self.compiled.kind(one), numbers]).all()
-            if allowed and follow(a.legs, a.x, a.w, a.q, a.v, a.room, one):
-                refresh(*self._refresh, one)
-            else:
+            if len(numbers):
+                self._put(one, numbers)
+
+    def _put(self, one: int, numbers: Any) -> bool:
+        """Give an unused vehicle a sequence; whether it keeps every limit. If not, it stays unused."""
+        a, before = self.compiled.arrays, self.count + 2 * one
+        for order in numbers:
+            link(self.x, one, before, order)
+            before = order
+        allowed = np.isfinite(a.price[self.compiled.kind(one), numbers]).all()
+        kept = bool(allowed and follow(a.legs, a.x, a.w, a.q, a.v, a.room, one))
+        if kept:
+            refresh(*self._refresh, one)
+        else:
+            self._empty(one)
+        return kept
+
+    def begin(self) -> None:
+        """A first plan: by insertion or, where that is cheaper, by savings."""
+        self.fill()
+        if self.count < 2 or not one_depot(self.compiled.arrays):
+            return
+        inserted, money = self.sequences(), self.money
+        for one in range(len(self.compiled.vehicles)):
+            self._empty(one)
+        self._share_out(joined_routes(self.compiled.arrays))
+        self.fill()
+        if self.money >= money:
+            for one in range(len(self.compiled.vehicles)):
                 self._empty(one)
+            self.take_over(inserted)
+            self.keep()
+
+    def _share_out(self, routes: list[Any]) -> None:
+        """Give each sequence to the smallest unused vehicle that it fits, as far as there is one."""
+        a = self.compiled.arrays
+        unused = sorted(range(len(self.compiled.vehicles)), key=lambda one: a.room[one].tolist())
+        for numbers in routes:
+            load, tried = a.q[numbers, :, LOAD].sum(axis=0), set[int]()
+            for one in unused:
+                kind = self.compiled.kind(one)
+                if kind in tried or (load > a.room[one]).any():
+                    continue
+                tried.add(kind)
+                if self._put(one, numbers):
+                    unused.remove(one)
+                    break
 
     @property
     def open(self) -> Any:
@@ -155,5 +192,7 @@ def first_plan(evaluator: Evaluator, seed: int, initial: Sequences | None = None
     search = Search(evaluator, seed)
     if initial:
         search.take_over(initial)
-    search.fill()
+        search.fill()
+    else:
+        search.begin()
     return search
