@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -82,3 +83,8 @@ def measure(command: Sequence[str], environment: dict[str, str] | None = None, c
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Measured(process.returncode, out, err, time.perf_counter() - started, cpu, peak[0])
+
+
+def make_machine_code() -> None:
+    """Make the compiled engine's machine code where it is not kept yet: once an install, so no part of a search."""
+    subprocess.run([sys.executable, "-m", "solvers.engines.compiled"], check=True)

@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from benchmarks.li_lim_best import BEST
+from benchmarks.measure import make_machine_code
 from orchestration.cli.options import fivefold_command
 
 SETS = {
@@ -131,6 +132,7 @@ def command(
     if not files:
         raise InputError(f"{instances} holds no instance files of the set {set_name!r}")
     count = cores or os.cpu_count() or 1
+    make_machine_code()
     rows = []
     for path in spread(files, limit):
         row = _measured(path, seconds, seed, count, peer, keep, clock)

@@ -38,6 +38,8 @@ GENERATED_FROM, GENERATED_S = 0.1, 0.03
 """Share of the time after which one of them is column generation, and seconds a stop that it takes at least."""
 AGAIN = 3
 """It begins again once each worker had so many other searches."""
+STARVED = 0.6
+"""With a smaller share of a processor it would not come to its end, and searches make more of the little there is."""
 STOPS = 18
 """Routes with more stops are too long for it."""
 SHARE = 0.85
@@ -104,6 +106,7 @@ class Starts:
             and left > GENERATED_S * len(orders)
             and max(map(len, self.elite[0][1].values())) <= STOPS
             and not any(worker.task and worker.task.engine == "columns" for worker in self.crew.team)
+            and self.crew.processor_share() > STARVED
         )
 
     def _columns(self) -> Task:

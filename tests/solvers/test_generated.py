@@ -10,13 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvers import Load, Tariff, verify
+from solvers.engines import starts
 from solvers.engines.compiled.triples import above_worth, violated
+from solvers.engines.crew import Crew
 from solvers.engines.generated import generate, generates, tables_of
 from solvers.engines.relaxation import Known, Relaxation
 from solvers.engines.task import Task, solve
+from solvers.engines.worker import Worker
 from solvers.evaluator import Evaluator
-from solvers.planner import assemble
-from tests.solvers.test_engines import day
+from solvers.planner import SolveSettings, assemble, plan
+from tests.solvers.test_engines import day, forked  # noqa: F401
+from tests.solvers.test_starts import hurried  # noqa: F401
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine_code():
+    """Made before the first test that has a limit of time."""
+    generate(Evaluator(small(1, count=2)), [(0,), (1,)], [], 600.0)
 
 
 def every_route(problem):
@@ -132,7 +142,7 @@ def cheapest_of_all(problem):
 def test_generated_routes_make_the_best_plan_of_a_few_orders(seed):
     problem = small(seed, 6)
     singles = [(one,) for one in range(6)]
-    found = generate(Evaluator(problem), singles, [], 2.0)
+    found = generate(Evaluator(problem), singles, [], 10.0)
     assert abs(found.cost - cheapest_of_all(problem)) < 2.0
 
 
@@ -152,6 +162,21 @@ def test_a_task_of_column_generation_gives_a_cheaper_plan_that_keeps_all_rules_a
     for vehicle, ids, cost in answer.routes:
         made = evaluator.evaluate(vehicles[vehicle], [orders[one] for one in ids])
         assert made is not None and abs(made.cost - cost) < 1.0
+
+
+@pytest.mark.parametrize(("share", "generated"), [(1.0, True), (0.3, False)])
+def test_one_worker_generates_columns_where_it_has_a_processor(hurried, share, generated):  # noqa: F811
+    hurried.setattr(starts, "GENERATED_S", 0.0)
+    hurried.setattr(Crew, "processor_share", lambda _: share)
+    given, give = [], Worker.give
+    hurried.setattr(
+        Worker, "give", lambda own, task, payload=None: (given.append(task.engine), give(own, task, payload))
+    )
+    problem = day(40, seed=3)
+    assert generates(Evaluator(problem))
+    found = plan(problem, SolveSettings(seconds=3, seed=1, workers=2))
+    assert verify(problem, found) == [] and found.unserved == ()
+    assert ("columns" in given) == generated, given
 
 
 def test_what_labels_do_not_know_is_left_to_others():
