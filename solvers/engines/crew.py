@@ -81,13 +81,6 @@ class Crew:
             return CANCELLED
         return self.begun + self.seconds - time.monotonic()
 
-    def processor_share(self) -> float:
-        """Share of the time so far in which a worker had a processor; 1 where nobody knows."""
-        used = sum(worker.cpu_s() for worker in self.team)
-        if self.cpu or used == 0:
-            return 1.0
-        return used / (len(self.team) * max(1e-9, time.monotonic() - self.begun))
-
     def whole(self, tasks: list[Task], overtime: float = float("inf")) -> Sequences | None:
         """Run one task a worker; the answer that leaves the fewest required orders out, then the cheapest."""
         best = fittest(self.each(tasks, overtime))

@@ -39,7 +39,7 @@ GENERATED_FROM, GENERATED_S = 0.1, 0.03
 AGAIN = 3
 """It begins again once each worker had so many other searches."""
 STARVED = 0.6
-"""With a smaller share of a processor it would not come to its end, and searches make more of the little there is."""
+"""With a smaller share of a processor, in the last search, it would not come to its end: searches make more of that."""
 STOPS = 18
 """Routes with more stops are too long for it."""
 SHARE = 0.85
@@ -72,6 +72,7 @@ class Starts:
         self.prices: Prices | None = None
         self.given = 0
         self.rested, self.known = 0.0, 0
+        self.share = 1.0
         self.generates, self.generated, self.again = generates(crew.evaluator), False, 0
 
     def run(self) -> Sequences | None:
@@ -106,7 +107,7 @@ class Starts:
             and left > GENERATED_S * len(orders)
             and max(map(len, self.elite[0][1].values())) <= STOPS
             and not any(worker.task and worker.task.engine == "columns" for worker in self.crew.team)
-            and self.crew.processor_share() > STARVED
+            and (self.share > STARVED or self.crew.cpu)
         )
 
     def _columns(self) -> Task:
@@ -140,6 +141,7 @@ class Starts:
     def _learn(self, answer: Answer) -> None:
         self.crew.remember(answer)
         self.prices = answer.prices or self.prices
+        self.share = answer.processor_share
         if answer.error:
             self.crew.say(answer.error)
         if answer.sequences is not None:

@@ -72,7 +72,7 @@ class Answer:
     ``cost``, and ``before`` of the initial plan, are in minor units with the penalties of what is left out; ``left``
     counts required orders among that. ``error``: what went wrong in the process, in one line. ``trail``: earlier best
     plans, whose routes may serve again; ``routes``: all that the search came to. ``prices``: what PyVRP has learnt, in
-    minor units.
+    minor units. ``processor_share``: share of its time in which the process had a processor.
     """
 
     sequences: Sequences | None
@@ -83,6 +83,7 @@ class Answer:
     before: float | None = None
     prices: Prices | None = None
     routes: tuple[Gathered, ...] = ()
+    processor_share: float = 1.0
 
 
 def part_of(

@@ -192,10 +192,11 @@ def _serve(connection: Connection, message: Mapping[str, Any]) -> None:
             task: Task = connection.recv()
         except EOFError:
             return
-        started = time.process_time() if task.cpu else time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         try:
-            answer = solve(problem, by_order, by_vehicle, whole, task, started)
+            answer = solve(problem, by_order, by_vehicle, whole, task, used if task.cpu else began)
         except Exception as error:
             # whatever PyVRP raises ends this task, not the plan: others go on and the fallback stands ready
             answer = Answer(None, float("inf"), f"{type(error).__name__}: {error}")
-        connection.send(answer)
+        share = (time.process_time() - used) / max(1e-9, time.perf_counter() - began)
+        connection.send(replace(answer, processor_share=share))

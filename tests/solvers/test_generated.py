@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from solvers import Load, Tariff, verify
 from solvers.engines import starts
 from solvers.engines.compiled.triples import above_worth, violated
-from solvers.engines.crew import Crew
 from solvers.engines.generated import generate, generates, tables_of
 from solvers.engines.relaxation import Known, Relaxation
 from solvers.engines.task import Task, solve
@@ -167,8 +166,8 @@ def test_a_task_of_column_generation_gives_a_cheaper_plan_that_keeps_all_rules_a
 @pytest.mark.parametrize(("share", "generated"), [(1.0, True), (0.3, False)])
 def test_one_worker_generates_columns_where_it_has_a_processor(hurried, share, generated):  # noqa: F811
     hurried.setattr(starts, "GENERATED_S", 0.0)
-    hurried.setattr(Crew, "processor_share", lambda _: share)
-    given, give = [], Worker.give
+    given, give, heard = [], Worker.give, Worker.answer
+    hurried.setattr(Worker, "answer", lambda worker: replace(heard(worker), processor_share=share))
     hurried.setattr(
         Worker, "give", lambda own, task, payload=None: (given.append(task.engine), give(own, task, payload))
     )
