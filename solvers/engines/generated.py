@@ -3,12 +3,13 @@
 The relaxation over the routes that searches came to (``relaxation``) says what each order is worth; labels find routes
 that cost less than their orders are worth (``compiled.labels``), and in turns with cuts bring its bound close to the
 cost of the best plan. Then few routes can be in a better plan, those whose cost above worth is less than the gap: they
-are all asked for, as far as labels find them, and an integer program chooses among them (SCIP).
+are all asked for, as far as labels find them, and an integer program chooses among them (CP-SAT).
 """
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,8 +39,8 @@ NEAR = 4e-3
 """Share of the bound: routes further above worth are not asked for, even where the gap is wider."""
 FIRST, KEPT = 1_500, 1_000
 """Routes in the first relaxation, and in each later one."""
-OFFERED, SETTLED = 700, 12
-"""Routes in an integer program; how many there are at most in which one route is settled."""
+OFFERED, SETTLED = (1_000, 2_000, 3_000, 4_000), 12
+"""Routes in each integer program; how many there are at most in which one route is settled."""
 ANSWERED = 2_000
 """Routes that are told."""
 RECALLED = 200
@@ -222,7 +223,7 @@ def generate(
             search.deepen(strict=number % 2 == 0)
     close = search.close()
     for numbers in search.choices(close, lambda: seconds - (clock() - begun) < CHOOSE_S):
-        search.choose(numbers, seconds - (clock() - begun), cpu=clock is time.process_time)
+        search.choose(numbers, seconds - (clock() - begun))
     some = [(search.known.routes[one], search.known.costs[one]) for one in close[:ANSWERED]]
     better = search.money < before - 1e-6
     return Found([search.known.routes[one] for one in search.own] if better else None, search.money, some)
@@ -318,14 +319,20 @@ class _Search:
         return list(found.values())
 
     def choices(self, close: list[int], over: Callable[[], bool]) -> Iterator[list[int]]:
-        """Routes to choose among: the closest, and in turns those close to one of which the relaxation has most.
+        """Routes to choose among: more and more of the closest, then those close to one that is settled.
 
-        With that route settled the relaxation says anew what orders are worth, and often that no better plan has it.
+        It is one of which the relaxation has most; with it settled the relaxation says anew what orders are worth, and
+        often that no better plan has it.
         """
         shares = self.relaxation.shares()
         most = [self.relaxation.offered[one] for one in np.argsort(-shares, kind="stable")[:SETTLED]]
-        if not over():
-            yield close[:OFFERED]
+        above, before = self.relaxation.reduced(), 0
+        for size in OFFERED:
+            within = bisect_right(close, self.gap, key=above.__getitem__)
+            if over() or before >= within:
+                return
+            yield close[: min(size, within)]
+            before = size
         for number in most:
             if over():
                 return
@@ -333,20 +340,17 @@ class _Search:
             if self.relaxation.solve() and self.gap > 0.0 and not over():
                 serves = self.known.serves
                 apart = serves @ serves[number] == 0
-                yield [number, *[one for one in self.close() if apart[one]][:OFFERED]]
+                yield [number, *[one for one in self.close() if apart[one]][: OFFERED[-2]]]
             self.relaxation.settle(number, settled=False)
 
-    def choose(self, close: Sequence[int], seconds: float, *, cpu: bool) -> None:
+    def choose(self, close: Sequence[int], seconds: float) -> None:
         """The best plan of the best so far's routes and of ``close``, where it is found in time."""
         from ortools.linear_solver import pywraplp
 
         numbers = list(dict.fromkeys([*self.own, *close]))
-        solver: Any = pywraplp.Solver.CreateSolver("SCIP")
-        if solver is None:
-            return
+        solver: Any = pywraplp.Solver.CreateSolver("SAT")
         solver.SetTimeLimit(int(1_000 * seconds))
-        if cpu:
-            solver.SetSolverSpecificParametersAsString("timing/clocktype = 1")
+        solver.SetNumThreads(1)
         serving = [solver.Constraint(1, 1) for _ in range(self.tables.count)]
         fleet = solver.Constraint(0, self.relaxation.vehicles)
         objective = solver.Objective()
