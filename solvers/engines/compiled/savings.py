@@ -36,10 +36,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def one_depot(a: Arrays) -> bool:
-    """Whether all vehicles leave from one place, come back to one place and drive alike: else savings differ."""
+    """Whether all vehicles leave from one place, come back to one place, drive and cost alike: else savings differ."""
     count = len(a.w)
     ends = a.x[count:, PLACE].reshape(-1, 2)
-    return len(ends) > 0 and (ends == ends[0]).all() and ends[0, 1] >= 0 and (a.v[:, PROFILE] == a.v[0, PROFILE]).all()
+    if len(ends) == 0 or ends[0, 1] < 0 or not (ends == ends[0]).all():
+        return False
+    return bool((a.v[:, PROFILE] == a.v[0, PROFILE]).all() and (a.c == a.c[0]).all())
 
 
 def joined_routes(a: Arrays) -> list[Integers]:
