@@ -32,9 +32,7 @@ from solvers.problem import Order
 MOST_TAKEN_OVER = 60
 MOST_ORDERS = 40
 """Orders that one event may move: what is left over is taken up by the next, the most urgent first."""
-
-
-LATER = "somebody is served later than promised: not a dispatcher's to allow in advance"
+SERVED_LATE = "somebody is served later than promised: not a dispatcher's to allow in advance"
 
 
 class Placing(Draft):
@@ -217,7 +215,7 @@ class Placing(Draft):
         """Why no standing answer covers it, where one could."""
         if not self.state.day.approvals.standing_after:
             return []
-        return [beyond] * bool(beyond) + [LATER] * late
+        return [beyond] * bool(beyond) + [SERVED_LATE] * late
 
     def _stands(self, matter: Matter, order: Order, price: int) -> bool:
         """Whether a standing answer says yes to one thing more of its cause."""

@@ -172,28 +172,27 @@ def _obstacle(state: DayState, base: Vehicle, vehicle: VehicleState, order: Orde
         return f"{name} may not serve the order: {broken}"
     if order.kind == "delivery" and vehicle.left and not rescued:
         return f"{name} has left, the goods are at the depot"
-    way = line_of(state, name)
-    if base.max_stops is not None and len(vehicle.visited) + len(way.orders) + 1 > base.max_stops:
+    return _no_room(state, base, vehicle, [order])
+
+
+def _no_room(state: DayState, base: Vehicle, vehicle: VehicleState, more: Sequence[Order]) -> str:
+    """Why a vehicle has no room for all of these orders beside those that it has; empty where it has."""
+    way, name = line_of(state, base.vehicle_id), base.vehicle_id
+    if base.max_stops is not None and len(vehicle.visited) + len(way.orders) + len(more) > base.max_stops:
         return f"{name} has {base.max_stops} stops already"
-    more = order.load.amounts()
-    limits = base.capacity.amounts()
-    used = [own + (more[n] if n < len(more) else 0) for n, own in enumerate(way.used)]
-    return "" if all(a <= b for a, b in zip(used, limits, strict=True)) else f"{name} is full"
+    loads = [one.load.amounts() for one in more]
+    used = [own + sum(load[n] for load in loads if n < len(load)) for n, own in enumerate(way.used)]
+    return "" if all(a <= b for a, b in zip(used, base.capacity.amounts(), strict=True)) else f"{name} is full"
 
 
 def promised_away(state: DayState, order: Order, promised: Mapping[str, Sequence[Order]]) -> frozenset[str]:
     """Vehicles that would have no room for an order once they have all that proposals that wait would give them."""
-    found = set[str]()
-    for name, orders in promised.items():
-        base, way = state.day.vehicles.get(name), line_of(state, name)
-        if base is None:
-            continue
-        limits, more = base.capacity.amounts(), [one.load.amounts() for one in (*orders, order)]
-        used = [own + sum(one[n] for one in more if n < len(one)) for n, own in enumerate(way.used)]
-        stops = len(state.vehicles[name].visited) + len(way.orders) + len(more)
-        if any(a > b for a, b in zip(used, limits, strict=True)) or (base.max_stops or stops) < stops:
-            found.add(name)
-    return frozenset(found)
+    known = ((state.day.vehicles.get(name), orders) for name, orders in promised.items())
+    return frozenset(
+        base.vehicle_id
+        for base, orders in known
+        if base is not None and _no_room(state, base, state.vehicles[base.vehicle_id], [*orders, order])
+    )
 
 
 def insertion_into(state: DayState, vehicle_id: str, order: Order) -> Insertion | str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 from domain.codes import EventType
@@ -70,9 +71,8 @@ def _found(day: Day, vehicle: Vehicle) -> Iterator[_Limit]:
     for rule in day.problem.rules:
         kind = REGISTRY[rule.type]
         if kind.route is not None and rule.hard and applies_to_vehicle(rule, vehicle):
-            whole, measured = complete(rule), kind.route
             words = f"{kind.words} (rule {rule.rule_id}, {rule.authority})"
-            yield _Limit(words, lambda view, rule=whole, of=measured: of(rule, view))  # type: ignore[misc]
+            yield _Limit(words, partial(kind.route, complete(rule)))
 
 
 def _view(state: DayState, vehicle_id: str, orders: Sequence[Order]) -> RouteView:

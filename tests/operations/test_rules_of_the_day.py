@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from operations.decide import step
-from operations.dispatch.placing import LATER
+from operations.dispatch.placing import SERVED_LATE
 from operations.state import Approvals, Sort, StandingAnswer, start
 from solvers import Order, Window
 from solvers.problem import Rule
@@ -227,7 +227,7 @@ def test_no_standing_answer_covers_what_serves_somebody_later_than_promised():
     (on_time,), (late,) = (one.order_ids for one in made)
     assert [one.order_id for one in state.standing.uses] == [on_time]
     (item,) = state.proposals["g"].items
-    assert item.order_id == late and item.reason.endswith("s late in all; " + LATER)
+    assert item.order_id == late and item.reason.endswith("s late in all; " + SERVED_LATE)
     state, made = step(state, event("y", "approved", 27_660, facts={"proposal": "g", "by": "Ana"}))
     assert [one.kind for one in made if one.kind != "said"] == ["assign"]
     # below what is material nobody is asked, late or not, and then by nobody's word

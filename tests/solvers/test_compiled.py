@@ -192,6 +192,18 @@ def test_a_first_plan_of_one_depot_is_never_dearer_than_insertion(seed, windows)
     assert verify(problem, found) == []
 
 
+def test_a_first_plan_by_savings_is_taken_where_it_is_cheaper():
+    from solvers.engines.compiled.savings import one_depot
+    from solvers.engines.compiled.search import Search
+
+    problem = clustered_day(1, windows=False)
+    inserted, begun = Search(Evaluator(problem), 1), Search(Evaluator(problem), 1)
+    inserted.fill()
+    assert one_depot(inserted.compiled.arrays), "what routes cost by now makes no vehicle dearer"
+    begun.begin()
+    assert begun.money < inserted.money
+
+
 def test_savings_keep_together_what_lies_together():
     """Of four far towns, as many as there are vehicles, each has a route of its own."""
     from solvers.engines.compiled.arrays import compile_arrays

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from solvers.engines.compiled.arrays import Arrays
 from solvers.engines.compiled.columns import (
+    COST,
     EARLY,
     LATE,
     LOAD,
@@ -41,7 +42,7 @@ def one_depot(a: Arrays) -> bool:
     ends = a.x[count:, PLACE].reshape(-1, 2)
     if len(ends) == 0 or ends[0, 1] < 0 or not (ends == ends[0]).all():
         return False
-    return bool((a.v[:, PROFILE] == a.v[0, PROFILE]).all() and (a.c == a.c[0]).all())
+    return bool((a.v[:, PROFILE] == a.v[0, PROFILE]).all() and (a.c[:, :COST] == a.c[0, :COST]).all())
 
 
 def joined_routes(a: Arrays) -> list[Integers]:
@@ -49,7 +50,7 @@ def joined_routes(a: Arrays) -> list[Integers]:
     count, p = len(a.w), int(a.v[0, PROFILE])
     at = a.x[:count, PLACE]
     start, end = a.x[count, PLACE], a.x[count + 1, PLACE]
-    metre, second = a.c[:, PER_METRE].mean(), a.c[:, [PER_DRIVEN, PER_SECOND]].sum(axis=1).mean()
+    metre, second = a.c[0, PER_METRE], a.c[0, PER_DRIVEN] + a.c[0, PER_SECOND]
     if metre + second <= 0.0:
         second = 1.0
     one = np.repeat(np.arange(count), a.around.shape[1])
