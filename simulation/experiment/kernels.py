@@ -22,6 +22,7 @@ CLASH_S = 3_600.0
 FAR_S = 900.0
 """A route whose least detour is so much longer than another's is not priced."""
 HOUR = 1 / 3_600
+# ``np.int64(0)`` below: of a plain 0, numba compiles whatever it is handed to once more, for 0 alone
 
 
 class Arrays(NamedTuple):
@@ -91,7 +92,8 @@ def route_cost(day, sequence, length, vehicle):  # type: ignore[no-untyped-def]
     depot, fleet = day.seconds.shape[0] - 1, day.fleet[vehicle]
     price = day.prices[fleet]
     start = day.starts[vehicle]
-    cost, clock, driven, place = walk(day, sequence, 0, length, depot, float(start), price[PACE], day.limits[vehicle])
+    zero, limit = np.int64(0), day.limits[vehicle]
+    cost, clock, driven, place = walk(day, sequence, zero, length, depot, float(start), price[PACE], limit)
     hour = min(LAST_HOUR, int(clock * HOUR))
     clock += day.seconds[place, depot] * day.hour_factor[hour] * price[PACE]
     driven += day.metres[place, depot]
@@ -250,13 +252,34 @@ def _as_before(day, lengths, vehicle):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
+def _load(day, order, vehicle, used, times):  # type: ignore[no-untyped-def]
+    """Put an order's load on a vehicle (``times`` 1) or off it (-1)."""
+    for dimension in range(used.shape[1]):
+        used[vehicle, dimension] += times * day.loads[order, dimension]
+
+
+@numba.njit(cache=True)
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    """``target[:] = source``, which takes numba seconds to compile: it makes words for shapes that differ."""
+    for row in range(len(source)):
+        target[row] = source[row]
+
+
+@numba.njit(cache=True)
+def _copy_row(source, target, row):  # type: ignore[no-untyped-def]
+    """``target[row] = source[row]``, as ``_copy``."""
+    for column in range(source.shape[1]):
+        target[row, column] = source[row, column]
+
+
+@numba.njit(cache=True)
 def _insert(day, order, vehicle, at, routes, lengths, used, costs, trace):  # type: ignore[no-untyped-def]
     length = lengths[vehicle]
     for position in range(length, at, -1):
         routes[vehicle, position] = routes[vehicle, position - 1]
     routes[vehicle, at] = order
     lengths[vehicle] = length + 1
-    used[vehicle] += day.loads[order]
+    _load(day, order, vehicle, used, 1)
     costs[vehicle] = route_cost(day, routes[vehicle], length + 1, vehicle)
     _trace(day, routes, lengths, vehicle, trace)
 
@@ -271,7 +294,7 @@ def _take_out(day, order, vehicle, routes, lengths, used):  # type: ignore[no-un
     for position in range(found, length - 1):
         routes[vehicle, position] = routes[vehicle, position + 1]
     lengths[vehicle] = length - 1
-    used[vehicle] -= day.loads[order]
+    _load(day, order, vehicle, used, -1)
 
 
 @numba.njit(cache=True)
@@ -307,15 +330,15 @@ def improve(day, routes, lengths, near, iterations, largest, seed):  # type: ign
     orders, vehicles = len(day.door_s), len(lengths)
     used, costs = np.zeros((vehicles, 3), dtype=np.int64), np.zeros(vehicles)
     where = np.full(orders, -1, dtype=np.int64)
-    bank, left = np.empty(orders, dtype=np.int64), 0
+    bank, left = np.empty(orders, dtype=np.int64), np.int64(0)
     trace = np.zeros((vehicles, routes.shape[1], 3))
     for vehicle in range(vehicles):
-        kept = 0
+        kept = np.int64(0)
         for position in range(lengths[vehicle]):
             order = routes[vehicle, position]
             if fits(day, order, vehicle, used):
                 routes[vehicle, kept] = order
-                used[vehicle] += day.loads[order]
+                _load(day, order, vehicle, used, 1)
                 where[order] = vehicle
                 kept += 1
         lengths[vehicle] = kept
@@ -373,23 +396,33 @@ def improve(day, routes, lengths, near, iterations, largest, seed):  # type: ign
         slack = temperature * (1 - iteration / iterations)
         if new < cost + slack:
             cost = new
-            kept_routes[:], kept_lengths[:], kept_used[:], kept_costs[:] = routes, lengths, used, costs
-            kept_where[:], kept_left = where, left
-            kept_bank[:left] = bank[:left]
+            _copy(lengths, kept_lengths)
+            _copy(costs, kept_costs)
+            for vehicle in range(vehicles):
+                _copy_row(routes, kept_routes, vehicle)
+                _copy_row(used, kept_used, vehicle)
+            _copy(where, kept_where)
+            _copy(bank, kept_bank)
+            kept_left = left
             if new < best:
                 best = new
-                best_routes[:], best_lengths[:] = routes, lengths
+                _copy(lengths, best_lengths)
+                for vehicle in range(vehicles):
+                    _copy_row(routes, best_routes, vehicle)
         else:
             for vehicle in range(vehicles):
                 changed = touched[vehicle] or lengths[vehicle] != kept_lengths[vehicle]
                 if changed or costs[vehicle] != kept_costs[vehicle]:
-                    routes[vehicle] = kept_routes[vehicle]
-                    lengths[vehicle] = kept_lengths[vehicle]
-                    used[vehicle], costs[vehicle] = kept_used[vehicle], kept_costs[vehicle]
+                    _copy_row(kept_routes, routes, vehicle)
+                    _copy_row(kept_used, used, vehicle)
+                    lengths[vehicle], costs[vehicle] = kept_lengths[vehicle], kept_costs[vehicle]
                     _trace(day, routes, lengths, vehicle, trace)
-            where[:], left = kept_where, kept_left
-            bank[:left] = kept_bank[:left]
-    routes[:], lengths[:] = best_routes, best_lengths
+            _copy(kept_where, where)
+            _copy(kept_bank, bank)
+            left = kept_left
+    _copy(best_lengths, lengths)
+    for vehicle in range(vehicles):
+        _copy_row(best_routes, routes, vehicle)
     return best
 
 
@@ -436,7 +469,7 @@ def cheaper_elsewhere(day, routes, lengths, least):  # type: ignore[no-untyped-d
     trace = np.zeros((vehicles, routes.shape[1], 3))
     for vehicle in range(vehicles):
         for position in range(lengths[vehicle]):
-            used[vehicle] += day.loads[routes[vehicle, position]]
+            _load(day, routes[vehicle, position], vehicle, used, 1)
         costs[vehicle] = route_cost(day, routes[vehicle], lengths[vehicle], vehicle)
         _trace(day, routes, lengths, vehicle, trace)
     found, saved = 0, 0.0
@@ -445,10 +478,10 @@ def cheaper_elsewhere(day, routes, lengths, least):  # type: ignore[no-untyped-d
         length = lengths[vehicle]
         for position in range(length):
             order = routes[vehicle, position]
-            row[:position] = routes[vehicle, :position]
-            row[position : length - 1] = routes[vehicle, position + 1 : length]
+            for place in range(length - 1):
+                row[place] = routes[vehicle, place if place < position else place + 1]
             saving = costs[vehicle] - route_cost(day, row, length - 1, vehicle)
-            others[:] = lengths
+            _copy(lengths, others)
             for other in range(vehicles):
                 if day.fleet[other] == day.fleet[vehicle]:
                     others[other] = routes.shape[1]
