@@ -97,6 +97,29 @@ def _ruined(seconds: Integers, x: Integers, on: Integers, movable: Integers, mos
 
 
 @numba.njit(cache=True, nogil=True)
+def _keep(
+    routes: Integers, counts: Integers, costs: Floats, on: Integers,
+    to_routes: Integers, to_counts: Integers, to_costs: Floats, to_on: Integers,
+) -> None:  # fmt: skip
+    """Copy everything. Number by number: to assign slices, numba compiles words for shapes that differ, for seconds."""
+    for one in range(len(counts)):
+        _keep_route(routes, counts, costs, one, to_routes, to_counts, to_costs)
+    for n in range(len(on)):
+        to_on[n] = on[n]
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_route(
+    routes: Integers, counts: Integers, costs: Floats, one: int, to_routes: Integers, to_counts: Integers,
+    to_costs: Floats,
+) -> None:  # fmt: skip
+    """Copy the route of one vehicle."""
+    to_counts[one], to_costs[one] = counts[one], costs[one]
+    for k in range(routes.shape[1]):
+        to_routes[one, k] = routes[one, k]
+
+
+@numba.njit(cache=True, nogil=True)
 def improve(
     seconds: Integers, metres: Integers, approach: int, x: Integers, w: Floats, v: Integers, routes: Integers,
     counts: Integers, costs: Floats, on: Integers, movable: Integers, iterations: int, hot: float, most: int,
@@ -137,15 +160,18 @@ def improve(
         accepted = unplaced == 0 and total < now + hot * (1 - turn / iterations) * np.random.random() + 1e-6
         for one in np.flatnonzero(touched):
             if accepted:
-                kept_routes[one], kept_counts[one], kept_costs[one] = routes[one], counts[one], costs[one]
+                _keep_route(routes, counts, costs, one, kept_routes, kept_counts, kept_costs)
             else:
-                routes[one], counts[one], costs[one] = kept_routes[one], kept_counts[one], kept_costs[one]
+                _keep_route(kept_routes, kept_counts, kept_costs, one, routes, counts, costs)
         if not accepted:
-            on[:] = kept_on
+            for n in range(len(on)):
+                on[n] = kept_on[n]
             continue
-        now, kept_on[:] = total, on
+        now = total
+        for n in range(len(on)):
+            kept_on[n] = on[n]
         if total < best - 1e-6:
             best, found = total, found + 1
-            best_routes[:], best_counts[:], best_costs[:], best_on[:] = routes, counts, costs, on
-    routes[:], counts[:], costs[:], on[:] = best_routes, best_counts, best_costs, best_on
+            _keep(routes, counts, costs, on, best_routes, best_counts, best_costs, best_on)
+    _keep(best_routes, best_counts, best_costs, best_on, routes, counts, costs, on)
     return found

@@ -159,7 +159,8 @@ def labels(  # noqa: PLR0912, PLR0915 - one loop over shared buffers
         short[0, j, 0] = first + cost[n, j]
         money[0, j, 0] = short[0, j, 0] - worth[j]
         ready[0, j, 0] = at + service[j]
-        loads[0, j, 0] = load[j]
+        for d in range(dims):
+            loads[0, j, 0, d] = load[j, d]
         served[0, j, 0, j // BITS] |= 1 << (j % BITS)
         for p in range(member_at[j], member_at[j + 1]):
             odd[0, j, 0, members[p] // BITS] ^= 1 << (members[p] % BITS)

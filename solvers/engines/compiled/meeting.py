@@ -106,7 +106,8 @@ def cheap_routes(
                 p = last
                 while p > 0 and kept[j, p - 1] > above:
                     kept[j, p] = kept[j, p - 1]
-                    halves[j, p] = halves[j, p - 1]
+                    halves[j, p, 0], halves[j, p, 1] = halves[j, p - 1, 0], halves[j, p - 1, 1]
+                    halves[j, p, 2], halves[j, p, 3] = halves[j, p - 1, 2], halves[j, p - 1, 3]
                     p -= 1
                 kept[j, p] = above
                 halves[j, p, 0], halves[j, p, 1], halves[j, p, 2], halves[j, p, 3] = layer, k, far, m

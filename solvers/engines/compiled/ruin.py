@@ -124,7 +124,9 @@ def anneal(  # noqa: PLR0912, PLR0915 - one loop over shared buffers
     and of the best, whose successors are in ``best_succ``.
     """
     count, fleet = len(w), len(v)
-    blink, everywhere = 0.0, True
+    # of a plain ``True`` or 0, numba would compile what is called with it once more for that value alone
+    blink = 0.0
+    everywhere: bool | np.bool_ = np.bool_(True)
     for order in orders:
         found, one, before = best_place(legs, x, w, q, v, c, room, price, near, idle, alike, order, blink, everywhere)
         if found < penalty[order]:
@@ -159,7 +161,7 @@ def anneal(  # noqa: PLR0912, PLR0915 - one loop over shared buffers
     saved_at[0] = 0
     for turn in range(1, iterations + 1):
         heat *= cooling
-        touched, size, change = 0, 0, 0.0
+        touched, size, change = 0, np.int64(0), 0.0
         # --- ruin
         centre = np.random.randint(0, count)
         cards = (count - waits) / max(1, used)

@@ -173,7 +173,8 @@ def _join(
             fits = fits and ok
         ends[0], ends[1] = first[a], last[b]
         if not fits or not _together(legs, x, times, a, b, i, j, most, ends):
-            times[a], times[b] = before_a, before_b
+            for part in range(times.shape[1]):
+                times[a, part], times[b, part] = before_a[part], before_b[part]
             if turned_a:
                 _turn_round(following, preceding, first, last, a)
             if turned_b:
