@@ -41,7 +41,38 @@ class Rests:
         self.rested_at = [self.start_s] * len(self.policies)
         self.done = [False] * len(self.policies)
 
-    def _rest(self, at: int, seconds: int, position: int) -> int:
+    def copy(self) -> Rests:
+        """The same driver from here on, apart."""
+        other = Rests(self.policies, self.start_s)
+        other.become(self)
+        return other
+
+    def become(self, other: Rests) -> None:
+        """Take over what another has come to."""
+        self.taken = list(other.taken)
+        self.driven, self.rested_at, self.done = list(other.driven), list(other.rested_at), list(other.done)
+
+    def undisturbed(self, clock: int, leg: int, service_s: int) -> bool:
+        """Whether no rest falls due before or on a leg that leads to a service."""
+        until = clock + leg + service_s
+        for number, policy in enumerate(self.policies):
+            if policy.counts == "driving":
+                if self.driven[number] + leg > policy.limit_s:
+                    return False
+            elif policy.counts == "duty":
+                if until - self.rested_at[number] > policy.limit_s:
+                    return False
+            elif not self.done[number] and (clock >= policy.start_s or until > policy.end_s):
+                return False
+        return True
+
+    def drove(self, seconds: int) -> None:
+        """So much was driven, whatever was due."""
+        for number, policy in enumerate(self.policies):
+            if policy.counts == "driving":
+                self.driven[number] += seconds
+
+    def rest(self, at: int, seconds: int, position: int) -> int:
         """Rest from ``at``; every policy that this rest is long enough for begins anew."""
         end = at + seconds
         self.taken.append(Break(position, at, end))
@@ -55,6 +86,9 @@ class Rests:
 
     def drive(self, clock: int, leg: int, position: int, service_s: int) -> int:
         """Arrival after a leg of ``leg`` seconds that leads to a service of ``service_s``; -1 where no rest fits."""
+        if self.undisturbed(clock, leg, service_s):
+            self.drove(leg)
+            return clock + leg
         if self.overworked(clock):
             return NO
         clock = self._window_rests(clock, leg + service_s, position)
@@ -69,7 +103,7 @@ class Rests:
                     return NO
                 rest = max(rest, policy.rest_s)
         if rest:
-            clock = self._rest(clock, rest, position)
+            clock = self.rest(clock, rest, position)
         return self._long_leg(clock, leg, position)
 
     def _window_rests(self, clock: int, ahead: int, position: int) -> int:
@@ -80,7 +114,7 @@ class Rests:
                 return NO
             # now, where its time has come; sooner or later, where the next stop would end after it has passed
             if clock >= policy.start_s or clock + ahead > policy.end_s:
-                clock = self._rest(max(clock, policy.start_s), policy.rest_s, position)
+                clock = self.rest(max(clock, policy.start_s), policy.rest_s, position)
         return clock
 
     def _long_leg(self, clock: int, leg: int, position: int) -> int:
@@ -104,19 +138,21 @@ class Rests:
             ]
             if not due or min(p.limit_s for p in self.policies if p.counts == "driving") <= 0:
                 return NO
-            clock = self._rest(clock, max(due), position)
+            clock = self.rest(clock, max(due), position)
 
     def wait(self, clock: int, until: int, position: int) -> int:
         """Arrival when the driver has to wait for ``until``: a rest that fits into the wait costs nothing."""
+        if until <= clock:
+            return clock
         for number, policy in sorted(enumerate(self.policies), key=lambda one: -one[1].rest_s):
             if until - clock < policy.rest_s:
                 continue
             if policy.counts == "window":
                 start = max(clock, policy.start_s)
                 if not self.done[number] and start <= policy.end_s and start + policy.rest_s <= until:
-                    clock = self._rest(start, policy.rest_s, position)
+                    clock = self.rest(start, policy.rest_s, position)
             elif self.driven[number] > 0 or clock > self.rested_at[number]:
-                clock = self._rest(clock, policy.rest_s, position)
+                clock = self.rest(clock, policy.rest_s, position)
         return clock
 
     def overworked(self, clock: int) -> bool:

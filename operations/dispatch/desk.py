@@ -145,7 +145,8 @@ class Desk(Habits):
         chosen = insertion_into(self.state, vehicle_id, order)
         if isinstance(chosen, str):
             return chosen
-        self._assign(order, chosen, f"{chosen.late_s} s late in all" if chosen.late_s else "nobody late", considered)
+        reason = f"{chosen.late_s} s late in all" if chosen.late_s else "nobody late"
+        self._assign(order, chosen, chosen.rules.said(reason, self.currency), considered)
         return ""
 
     def _to_fleet(self, order: Order, fleet_id: str, considered: Sequence[Alternative]) -> str:

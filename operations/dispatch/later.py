@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from operations.dispatch.breaks import fresh
 from operations.dispatch.line import Line
 from operations.dispatch.repair import OVERRUN_S, insertions
 from operations.dispatch.takeover import FEWEST, LOADING_S, MOST_ROUTES, idle
@@ -146,7 +147,7 @@ def bundled(day: Day, vans: Sequence[Vehicle], depot: str, orders: Sequence[Pric
         start_s = max(van.start_s, at_s + LOADING_S)
         if len(left) < FEWEST or start_s >= van.end_s:
             break
-        way, taken = _route(Line(day, van, place, start_s, ()), left)
+        way, taken = _route(Line(day, van, place, start_s, (), fresh(day, van, start_s)), left)
         cost = way.priced.cost_minor + van.tariff.per_route_minor + sum(_stop_minor(van, one.order) for one in taken)
         if len(taken) < FEWEST or cost >= sum(one.alone_minor for one in taken):
             break

@@ -13,10 +13,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from operations.dispatch.ahead import drive_cost_minor, here, service, to_do
+from operations.dispatch.ahead import drive, drive_cost_minor, goes_on, to_do
+from operations.dispatch.breaks import arrive
+from operations.dispatch.done import service
 from operations.state.day import Day
 from operations.state.fold import DayState
 from solvers.problem import Order, Vehicle
+from solvers.rests import Rests
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,17 @@ class Priced:
 
 @dataclass(frozen=True)
 class Line:
-    """``orders`` of a vehicle in their sequence, from ``place`` (a row of the matrices) and ``clock_s`` on."""
+    """``orders`` of a vehicle in their sequence, from ``place`` (a row of the matrices) and ``clock_s`` on.
+
+    ``rests``: what it has driven and rested until then, where rules ask it for breaks.
+    """
 
     day: Day
     vehicle: Vehicle
     place: int
     clock_s: int
     orders: tuple[Order, ...]
+    rests: Rests | None = None
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -69,12 +76,43 @@ class Line:
         return found
 
     @cached_property
+    def _rested(self) -> list[tuple[int, int, int, Rests]]:
+        """The same with breaks, and what it has driven and rested by then."""
+        rests = self.rests or Rests((), self.clock_s)
+        clock, late_s, metres = self.clock_s, 0, 0
+        found = [(clock, late_s, metres, rests)]
+        for number, (order, seconds, length) in enumerate(zip(self.orders, *self._legs, strict=False)):
+            rests = rests.copy()
+            arrival = arrive(rests, clock, seconds, number, order.service_s)
+            begin, late = service(order, arrival)
+            if begin > arrival:
+                rests.wait(arrival, begin, number)
+            clock, late_s, metres = begin + order.service_s, late_s + late, metres + length
+            found.append((clock, late_s, metres, rests))
+        return found
+
+    @cached_property
     def priced(self) -> Priced:
         """The line as it is."""
+        if self.rests is not None:
+            clock, late_s, metres, rests = self._rested[-1]
+            if self.orders and len(self.rows) > len(self.orders) + 1:
+                seconds, length = (one[-1] for one in self._legs)
+                clock, metres = arrive(rests.copy(), clock, seconds, len(self.orders), 0), metres + length
+            return self._cost(clock, late_s, metres, bool(self.orders))
         return self._home(len(self.orders), *self._before[-1])
 
     def with_order(self, position: int, order: Order) -> Priced:
         """The line with one order more, before the one at ``position``."""
+        if self.rests is not None:
+            clock, late_s, metres, rests = self._rested[position]
+            place, orders = int(self.rows[position]), (order, *self.orders[position:])
+            way = drive(self.day, self.vehicle, place, clock, orders, rests)
+            return self._cost(way.end_s, late_s + way.late_s, metres + way.distance_m)
+        return self.at_least(position, order)
+
+    def at_least(self, position: int, order: Order) -> Priced:
+        """The same without breaks: it costs no more, and is what it costs where there are none."""
         travel = self.day.problem.travel_of(self.vehicle)
         clock, late_s, metres = self._before[position]
         place = int(self.rows[position])
@@ -132,5 +170,5 @@ def line_of(state: DayState, vehicle_id: str) -> Line:
 
 def line(state: DayState, vehicle_id: str, orders: Sequence[Order]) -> Line:
     """``orders`` driven by a vehicle from where it is in ``state``."""
-    place, clock_s = here(state, state.vehicles[vehicle_id])
-    return Line(state.day, state.day.vehicles[vehicle_id], place, clock_s, tuple(orders))
+    place, clock_s, rests = goes_on(state, state.vehicles[vehicle_id])
+    return Line(state.day, state.day.vehicles[vehicle_id], place, clock_s, tuple(orders), rests)

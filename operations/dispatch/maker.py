@@ -9,6 +9,7 @@ from operations.dispatch.decisions import clock as clock_of
 from operations.dispatch.placing import MOST_ORDERS, Placing
 from operations.dispatch.repair import HANDOVER, affected, insertions, resequence
 from operations.dispatch.tenders import standing
+from operations.dispatch.whole_routes import weigh
 from operations.state.entities import BROKEN, CANCELLED, DELAYED, ENDED, LEFT, TenderState
 from operations.state.fold import DayState
 
@@ -96,12 +97,14 @@ class Maker(Placing):
             orders = to_do(self.state, now)
             without = [one for one in orders if one is not order]
             own = ahead(self.state, now, orders).cost_minor - ahead(self.state, now, without).cost_minor
+            own -= weigh(self.state, name, without).charged_minor
             waiting = own + order.penalty_minor * lost_bp // 10_000
             options = [one for one in insertions(self.state, order) if one.vehicle_id != name]
             if not options or options[0].price_minor + self.state.day.prices.moved_minor >= waiting:
                 continue
             considered = [Alternative(f"vehicle {one.vehicle_id}", one.price_minor) for one in options]
             reason = f"{name} should be back by {clock_of(vehicle.back_s)} ({vehicle.back_bp // 100} %)"
+            reason = options[0].rules.said(reason, self.currency)
             self._assign(order, options[0], reason, [*considered, Alternative(f"wait for {name}", waiting)])
 
     def resequence(self) -> None:
@@ -114,10 +117,11 @@ class Maker(Placing):
         if better is None:
             return
         saves = self._money(better.saved_minor)
+        reason = f"{len(late)} late; saves {saves}, the change costs {self._money(better.churn_minor)}"
         self._add(
             "resequence",
             better.moved,
-            f"{len(late)} late; saves {saves}, the change costs {self._money(better.churn_minor)}",
+            better.rules.said(reason, self.currency),
             self._route_set(vehicle_id, better.sequence),
             vehicle=vehicle_id,
             fleet=self.state.day.vehicles[vehicle_id].fleet_id,

@@ -26,6 +26,7 @@ from operations.dispatch.rules import beyond_a_dispatcher
 from operations.dispatch.standing import Matter, limit_minor
 from operations.dispatch.takeover import FEWEST, Takeover, idle, takeovers
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
+from operations.dispatch.whole_routes import NOTHING, Weighed
 from operations.state.events import ORDER_HELD, ORDER_LEFT, PROPOSED, TICK, Fact
 from solvers.problem import Order
 
@@ -102,12 +103,22 @@ class Placing(Draft):
     def _hand(self, new: Takeover, orders: dict[str, Order]) -> None:
         otherwise = self._money(new.otherwise_minor)
         reason = f"a route of its own for {len(new.orders)} orders; one by one they would cost {otherwise}"
+        reason = new.rules.said(reason, self.currency)
         others = (Alternative("one by one", new.otherwise_minor),)
         fleet = self.state.day.vehicles[new.vehicle_id].fleet_id
         share, rest = divmod(new.price_minor, len(new.orders))
         who, late = {"vehicle": new.vehicle_id, "fleet": fleet}, set(new.late)
         waits = [
-            self._waits("assign", orders[name], reason, share + rest * (not n), others, late=name in late, **who)
+            self._waits(
+                "assign",
+                orders[name],
+                reason,
+                share + rest * (not n),
+                others,
+                late=name in late,
+                rules=new.rules,
+                **who,
+            )
             for n, name in enumerate(new.orders)
         ]
         names = tuple(name for name, one in zip(new.orders, waits, strict=True) if not one)
@@ -147,7 +158,7 @@ class Placing(Draft):
         if own is not None and own <= min(most, most if tender is None else tender):
             late_s = options[0].late_s
             reason = "the cheapest place" if not late_s else f"the cheapest place, {late_s} s late in all"
-            self._assign(order, options[0], reason, considered)
+            self._assign(order, options[0], options[0].rules.said(reason, self.currency), considered)
         elif tender is not None and tender <= most:
             self._tender(order, tender, considered)
         elif "leave" not in banned and self.state.clock_s >= self.state.day.latest_dispatch_s(order):
@@ -170,9 +181,13 @@ class Placing(Draft):
         others: tuple[Alternative, ...],
         *,
         late: bool = False,
+        rules: Weighed = NOTHING,
         **who: str,
     ) -> bool:
-        """Whether a person is asked first; then it is proposed. ``late``: it serves somebody later than promised."""
+        """Whether a person is asked first; then it is proposed.
+
+        ``late``: it serves somebody later than promised; ``rules``: what rules of the whole route say of it.
+        """
         if self.granted:
             return False
         source = cause_of(self.state, self.event, order.order_id)
@@ -184,6 +199,7 @@ class Placing(Draft):
         matter.orders.append(order.order_id)
         matter.price_minor += price
         beyond = beyond_a_dispatcher(self.state.day, order, who.get("vehicle", ""), who.get("fleet", ""))
+        beyond = beyond or rules.beyond
         matter.beyond = matter.beyond or beyond
         if not (beyond or late) and self._stands(matter, order, price):
             return False
@@ -244,7 +260,7 @@ class Placing(Draft):
         others = tuple(one for one in considered if one.what != f"vehicle {best.vehicle_id}")
         fleet = self.state.day.vehicles[best.vehicle_id].fleet_id
         who, late = {"vehicle": best.vehicle_id, "fleet": fleet}, best.late_s > 0
-        if self._waits("assign", order, reason, best.price_minor, others, late=late, **who):
+        if self._waits("assign", order, reason, best.price_minor, others, late=late, rules=best.rules, **who):
             return
         events = [self._route_set(best.vehicle_id, best.sequence)]
         for name in sorted(self.state.vehicles):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from operations.dispatch.ahead import ahead, here, to_do
-from operations.dispatch.line import Line, line, line_of
+from operations.dispatch.line import Line, Priced, line, line_of
 from operations.dispatch.rules import charged_minor, forbidden
-from operations.dispatch.whole_routes import route_barred
+from operations.dispatch.whole_routes import NOTHING, Weighed, least_minor, weigh
 from operations.state.entities import ABOARD, BROKEN, ENDED, OPEN, VehicleState
 from operations.state.fold import DayState
 from solvers.evaluator import may_serve
@@ -19,6 +19,8 @@ from solvers.problem import Order, Vehicle
 MOST_VEHICLES = 6
 MOST_PLACES = 6
 """Vehicles and places of a route that are looked at exactly: those of the shortest detours."""
+MOST_SEQUENCES = 16
+"""Sequences of a round that are measured by rules and with breaks: those that cost least without."""
 OVERRUN_S = 3_600
 """How far beyond its shift a repair may keep a vehicle; what is beyond the shift is priced as lateness."""
 HANDOVER_S = 600
@@ -32,8 +34,9 @@ vehicle's alone: lost with it, it is nobody else's to make."""
 class Insertion:
     """An order at a place of a vehicle's route ahead.
 
-    ``price_minor`` is what the route costs more, lateness included; ``handover`` is the stop at the broken vehicle
-    that has to come first, where the goods are aboard one.
+    ``price_minor`` is what the route costs more, lateness and soft rules included; ``handover`` is the stop at the
+    broken vehicle that has to come first, where the goods are aboard one; ``rules`` is what rules of the whole route
+    charge.
     """
 
     vehicle_id: str
@@ -42,6 +45,7 @@ class Insertion:
     late_s: int
     sequence: tuple[str, ...]
     handover: Order | None = None
+    rules: Weighed = NOTHING
 
 
 def insertions(
@@ -129,18 +133,30 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
             orders = [*orders[:at], handover, *orders[at:]]
             way = line(state, vehicle_id, orders)
         first = first if at is None else at + 1
-    places = [(way.with_order(position, order), position) for position in _places(way, order, first)]
-    in_time = [(after, position) for after, position in places if after.end_s <= base.end_s + OVERRUN_S]
+    places = [(way.at_least(position, order), position) for position in _places(way, order, first)]
     barred = f"{vehicle_id} would be out too long"
-    for after, position in sorted(in_time, key=lambda one: (one[0].cost_minor, one[1])):
-        changed = [*orders[:position], order, *orders[position:]]
-        if broken := route_barred(state, vehicle_id, changed):
-            barred = f"{vehicle_id} may not take it: {broken}"
+    best: tuple[int, Priced, int, list[Order], Weighed] | None = None
+    least = least_minor(state, vehicle_id)
+    for bound, position in sorted(places, key=lambda one: (one[0].cost_minor, one[1])):
+        if best is not None and bound.cost_minor + least >= best[0]:
+            break
+        after = bound if way.rests is None else way.with_order(position, order)
+        if after.end_s > base.end_s + OVERRUN_S:
             continue
-        sequence = (*vehicle.visited, *(one.order_id for one in changed))
-        price = after.cost_minor - before.cost_minor + fixed
-        return Insertion(vehicle_id, position, price, after.late_s - before.late_s, sequence, handover)
-    return barred
+        changed = [*orders[:position], order, *orders[position:]]
+        rules = weigh(state, vehicle_id, changed)
+        if rules.barred:
+            barred = f"{vehicle_id} may not take it: {rules.barred}" if best is None else barred
+            continue
+        cost = after.cost_minor + rules.charged_minor
+        if best is None or cost < best[0]:
+            best = cost, after, position, changed, rules
+    if best is None:
+        return barred
+    cost, after, position, changed, rules = best
+    sequence = (*vehicle.visited, *(one.order_id for one in changed))
+    late_s = after.late_s - before.late_s
+    return Insertion(vehicle_id, position, cost - before.cost_minor + fixed, late_s, sequence, handover, rules)
 
 
 def takes(state: DayState, base: Vehicle, vehicle: VehicleState, order: Order, *, rescued: bool = False) -> bool:
@@ -211,13 +227,17 @@ def _places(way: Line, order: Order, first: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Resequence:
-    """A better order of what a vehicle has left. ``saved_minor`` is before, ``churn_minor`` is the price of change."""
+    """A better order of what a vehicle has left.
+
+    ``saved_minor`` is before ``churn_minor``, the price of change; ``rules``: what rules of the whole route say.
+    """
 
     vehicle_id: str
     sequence: tuple[str, ...]
     saved_minor: int
     churn_minor: int
     moved: tuple[str, ...]
+    rules: Weighed = NOTHING
 
 
 def resequence(state: DayState, vehicle_id: str, rounds: int = 4) -> Resequence | None:
@@ -230,29 +250,42 @@ def resequence(state: DayState, vehicle_id: str, rounds: int = 4) -> Resequence 
     orders = to_do(state, vehicle)
     begun = ahead(state, vehicle, orders)
     held = 1 if vehicle.left else 0
-    now, moved = begun, set[str]()
+    now, moved, rules, least = begun, set[str](), NOTHING, least_minor(state, vehicle_id)
     for _ in range(rounds):
-        best: tuple[int, list[Order], str] | None = None
+        below = now.cost_minor + rules.charged_minor
+        tried, ways = list[tuple[int, int, int]](), dict[int, Line]()
         for index, stop in enumerate(now.stops):
             if index < held or not stop.late_s:
                 continue
-            rest = [*orders[:index], *orders[index + 1 :]]
-            way = line(state, vehicle_id, rest)
+            ways[index] = line(state, vehicle_id, [*orders[:index], *orders[index + 1 :]])
             price = churn if stop.order_id not in moved else 0
             for position in range(held, len(orders)):
-                cost = way.with_order(position, orders[index]).cost_minor + price
-                if cost < now.cost_minor and (best is None or cost < best[0]):
-                    best = (cost, [*rest[:position], orders[index], *rest[position:]], stop.order_id)
+                cost = ways[index].at_least(position, orders[index]).cost_minor + price
+                if cost + least < below:
+                    tried.append((cost, index, position))
+        best: tuple[int, list[Order], str, Weighed] | None = None
+        for bound, index, position in sorted(tried)[:MOST_SEQUENCES]:
+            if bound + least >= (below if best is None else best[0]):
+                break
+            way, order = ways[index], orders[index]
+            rest = way.orders
+            changed = [*rest[:position], order, *rest[position:]]
+            weighed = weigh(state, vehicle_id, changed)
+            cost = bound + weighed.charged_minor
+            if way.rests is not None:
+                cost += way.with_order(position, order).cost_minor - way.at_least(position, order).cost_minor
+            if not weighed.barred and cost < (below if best is None else best[0]):
+                best = (cost, changed, order.order_id, weighed)
         if best is None:
             break
-        orders = best[1]
-        moved.add(best[2])
+        _, orders, name, rules = best
+        moved.add(name)
         now = ahead(state, vehicle, orders)
-    saved, price = begun.cost_minor - now.cost_minor, churn * len(moved)
-    if not moved or saved <= price or route_barred(state, vehicle_id, orders):
+    saved, price = begun.cost_minor - now.cost_minor - rules.charged_minor, churn * len(moved)
+    if not moved or saved <= price:
         return None
     sequence = (*vehicle.visited, *(one.order_id for one in orders))
-    return Resequence(vehicle_id, sequence, saved, price, tuple(sorted(moved)))
+    return Resequence(vehicle_id, sequence, saved, price, tuple(sorted(moved)), rules)
 
 
 def affected(state: DayState, vehicle_id: str) -> tuple[str, ...]:

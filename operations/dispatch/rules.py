@@ -1,6 +1,6 @@
 """Rules of the operation on a running day: who may not have an order, and what no dispatcher may allow in advance.
 
-Rules of vehicle and order are measured as the night's plan measures them, hard ones of whole routes by
+Rules of vehicle and order are measured as the night's plan measures them, those of whole routes by
 ``whole_routes``. Rules of the whole plan are not measured again in the day. Where a hard rule of a route or the plan
 that the law, a contract or a promise has set names an order, a person looks at it.
 """
@@ -102,17 +102,18 @@ def beyond_a_dispatcher(day: Day, order: Order, vehicle_id: str, fleet_id: str) 
     """
     known = _rules(day)
     if (named := known.named.get(order.order_id)) is not None:
-        return _asked(named, REGISTRY[named.type])
+        return asked(named, REGISTRY[named.type])
     vehicle = day.vehicles.get(vehicle_id)
     whoever = [vehicle] if vehicle is not None else _of_fleet(day, fleet_id) if fleet_id else []
     for one in whoever:
         for rule, kind, _ in _exceeded(day, one, order):
             if rule.authority in OTHERS:
-                return _asked(rule, kind)
+                return asked(rule, kind)
     return ""
 
 
-def _asked(rule: Rule, kind: RuleType) -> str:
+def asked(rule: Rule, kind: RuleType) -> str:
+    """Why a rule of somebody else is a person's to weigh each time."""
     return f"{kind.words} (rule {rule.rule_id}, {rule.authority}): not a dispatcher's to allow in advance"
 
 

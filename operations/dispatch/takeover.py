@@ -14,7 +14,8 @@ from operations.dispatch.ahead import ahead, here, to_do
 from operations.dispatch.approval import spoken_for
 from operations.dispatch.repair import HANDOVER, HANDOVER_S, aboard_broken
 from operations.dispatch.rules import charged_minor, rules_between
-from operations.dispatch.whole_routes import route_barred
+from operations.dispatch.whole_routes import NOTHING as UNRULED
+from operations.dispatch.whole_routes import Weighed, weigh
 from operations.state.day import Day
 from operations.state.entities import IDLE, VehicleState
 from operations.state.fold import DayState
@@ -43,6 +44,8 @@ class Takeover:
     late: tuple[str, ...] = ()
     """Orders that it serves later than promised."""
     handover: Order | None = None
+    rules: Weighed = UNRULED
+    """What rules of whole routes charge for it."""
 
 
 def takeovers(state: DayState, orders: Sequence[Order], otherwise: dict[str, int]) -> list[Takeover]:
@@ -124,11 +127,12 @@ def _route(
         + charged_minor(day, base, by_id[name])
         for name in names
     )
-    price, before = driven.cost_minor + flat, sum(otherwise[name] for name in names)
-    if price >= before or len(names) < FEWEST or route_barred(state, base.vehicle_id, stops):
+    rules = weigh(state, base.vehicle_id, stops)
+    price, before = driven.cost_minor + flat + rules.charged_minor, sum(otherwise[name] for name in names)
+    if price >= before or len(names) < FEWEST or rules.barred:
         return None
     late = tuple(stop.order_id for stop in driven.stops if stop.late_s)
-    return Takeover(base.vehicle_id, names, price, before, late, handover)
+    return Takeover(base.vehicle_id, names, price, before, late, handover, rules)
 
 
 def _way_s(day: Day, vehicle: Vehicle, place: int) -> int:

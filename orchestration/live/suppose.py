@@ -9,6 +9,7 @@ from domain.errors import InputError
 from operations.decide import Decision, step
 from operations.dispatch.ahead import ahead
 from operations.dispatch.nobodys import unplaced
+from operations.dispatch.whole_routes import charged_now
 from operations.state import Approvals, DayState, Event, why_refused
 from operations.state.entities import BROKEN
 from orchestration.live.view import brief, open_orders, zone_of
@@ -37,14 +38,17 @@ def what_if(state: DayState, events: list[Event]) -> dict[str, Any]:
 
 
 def standing(state: DayState) -> dict[str, Any]:
-    """How a day stands: what its routes cost from here on, stops that will be late, orders nobody will serve."""
-    ways = [
-        ahead(state, one) for name, one in state.vehicles.items() if name in state.day.vehicles and one.status != BROKEN
-    ]
+    """How a day stands: what its routes cost from here on, stops that will be late, orders nobody will serve.
+
+    ``rules_minor`` is what soft rules of whole routes charge, what was done so far included.
+    """
+    going = [name for name, one in state.vehicles.items() if name in state.day.vehicles and one.status != BROKEN]
+    ways = [ahead(state, state.vehicles[name]) for name in going]
     tenders = [one for one in state.tenders.values() if one.status in ("open", "accepted") and one.order_id]
     asked = {one.order_id for one in tenders}
     return {
         "routes_minor": sum(one.cost_minor for one in ways),
+        "rules_minor": sum(charged_now(state, name) for name in going),
         "stops": sum(len(one.stops) for one in ways),
         "late": sum(stop.late_s > 0 for one in ways for stop in one.stops),
         "asked": len(asked),

@@ -1,5 +1,7 @@
 """Insertions priced on a line are what driving the whole route again comes to, to the unit."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,9 +9,16 @@ from hypothesis import strategies as st
 from operations.dispatch.ahead import ahead, to_do
 from operations.dispatch.line import line_of
 from operations.state import fold, start
+from solvers.problem import Rule
 from tests.operations.days import driven, make_day
 
 DAYS = [make_day(orders=10, vans=2, iterations=50, window_s=length) for length in (1_200, 14_400)]
+BREAKS = (
+    Rule("duty", "working_time_break", parameters={"work_s": 7_200, "break_s": 900}),
+    Rule("wheel", "eu561", parameters={"driving_s": 2_400, "break_s": 1_200}),
+    Rule("meal", "meal_break", parameters={"earliest_s": 36_000, "latest_s": 39_600}),
+)
+DAYS += [replace(one, problem=replace(one.problem, rules=BREAKS)) for one in DAYS]
 
 
 @settings(max_examples=60, deadline=None)
@@ -32,12 +41,12 @@ def test_a_line_is_driven_as_the_day_is(day, stops, late_s, data):
         after = ahead(state, vehicle, [*orders[:position], order, *orders[position:]])
         priced = way.with_order(position, order)
         assert (priced.cost_minor, priced.late_s, priced.end_s) == (after.cost_minor, after.late_s, after.end_s)
+        least = way.at_least(position, order)
+        assert least.cost_minor <= priced.cost_minor and least.end_s <= priced.end_s
 
 
 @pytest.mark.parametrize("open_end", [False, True])
 def test_a_vehicle_that_need_not_come_back_is_done_at_its_last_stop(open_end):
-    from dataclasses import replace
-
     day = DAYS[1]
     vehicles = tuple(replace(one, open_end=open_end) for one in day.problem.vehicles)
     day = replace(day, problem=replace(day.problem, vehicles=vehicles))
