@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -25,6 +26,7 @@ from solvers.plan import Plan
 NO_SHOW_BACK_S, NO_SHOW_BACK_BP = 4_500, 7_500
 """Three of four drivers who do not come are replaced, in 75 minutes on average: what the company has seen."""
 REPAIR_S = 4_500
+LOADED_IN = re.compile(r"order (\S+) is already loaded in (\S+)")
 LOOKS_S = 120
 """After how long a dispatcher answers."""
 TAKEN = frozenset(
@@ -68,7 +70,8 @@ class Driver:
         self.state = start(self.day)
         self.midnight = datetime.combine(day, datetime.min.time(), world.zone)
         self.route_of = {one.vehicle_id: f"r-{day}-{one.vehicle_id}" for one in plan.routes}
-        self.number = self.decisions = self.refused = self.said = self.words = 0
+        self.number = self.decisions = self.refused = self.said = self.words = self.news = 0
+        self.learned: Event | None = None
         self.spent: dict[str, dict[str, int]] = {"person": {}, "standing": {}, "unasked": {}}
         """Whose word what was carried out had -> event that called for it -> minor units."""
         self.live: Any = None
@@ -93,7 +96,7 @@ class Driver:
         if event.event_type == "driver_no_show":
             facts = {"back_s": at_s + NO_SHOW_BACK_S, "back_bp": NO_SHOW_BACK_BP}
             yield Event(name, event.event_type, at_s, max(at_s, seen_s), vehicle_id=vehicle, facts=facts)
-        elif event.event_type == "vehicle_fault" and self._goes_on(event):
+        elif event.event_type == "vehicle_fault" and self._goes_on(event.route_id, vehicle):
             yield Event(
                 name, event.event_type, at_s, max(at_s, seen_s), vehicle_id=vehicle, facts={"back_s": at_s + REPAIR_S}
             )
@@ -101,38 +104,33 @@ class Driver:
             yield Event(name, event.event_type, at_s, max(at_s, seen_s), order, vehicle, event.fleet_id or "")
         elif event.event_type == "tender_declined" and not order and vehicle:
             # a carrier that declines a route: nobody drives it
-            yield Event(name, "driver_no_show", at_s, max(at_s, seen_s), vehicle_id=vehicle)
+            yield Event(name, event.event_type, at_s, max(at_s, seen_s), vehicle_id=vehicle)
         elif event.event_type in ("tender_accepted", "tender_declined", "tender_expired") and order:
-            open_tender = next(
-                (t for t in self.state.tenders_of.get(order, ()) if self.state.tenders[t].status == "open"), None
-            )
-            if open_tender is not None:
-                yield Event(name, event.event_type, at_s, max(at_s, seen_s), order, fleet_id=GIG, tender_id=open_tender)
+            ours = [self.state.tenders[one] for one in self.state.tenders_of.get(order, ())]
+            # an answer may become known long after it was given
+            asked = next((one for one in ours if one.sent_s <= at_s <= one.expires_s), None)
+            if asked is not None:
+                seen = max(at_s, seen_s)
+                yield Event(name, event.event_type, at_s, seen, order, fleet_id=GIG, tender_id=asked.tender_id)
             elif event.event_type == "tender_declined":
-                yield from self._without(order, name, seen_s)
+                # a courier who was planned for an order says no
+                holder = self.state.vehicle_of(order) or ""
+                yield Event(name, event.event_type, at_s, max(at_s, seen_s), order, holder, GIG)
 
-    def _goes_on(self, event: Any) -> bool:
+    def _goes_on(self, route: str, vehicle: str) -> bool:
         """Call the driver: asked to hand over to itself, a van that will go on says that its goods are loaded."""
         from simulation import Action
 
-        loaded = self.live.view.open_orders(event.route_id)[-1:]
+        loaded = self.live.view.open_orders(route)[-1:]
         if not loaded:
             return False
-        asked = Action("move_to_other_fleet", self.live.view.now, loaded, vehicle_id=event.vehicle_id)
+        asked = Action("move_to_other_fleet", self.live.view.now, loaded, vehicle_id=vehicle)
         return any("already loaded" in one.reason for one in self.live.decide([asked]))
-
-    def _without(self, order: str, name: str, seen_s: int) -> Iterable[Event]:
-        """A courier who was planned for an order says no: it is off that route and somebody else is looked for."""
-        holder = self.state.vehicle_of(order)
-        if holder is not None:
-            van = self.state.vehicles[holder]
-            rest = json.dumps([one for one in van.sequence if one != order])
-            facts: dict[str, int | str] = {"orders": rest, "version": van.version + 1}
-            yield Event(name, ROUTE_SET, seen_s, seen_s, vehicle_id=holder, facts=facts)
 
     def _take(self, event: Event) -> None:
         before = fold(self.state, event)
         done: list[Event] = []
+        self.learned = None
         for decision in decide(before, event):
             self.decisions += 1
             if self._act(decision, before):
@@ -140,7 +138,18 @@ class Driver:
                 self._spend(event, decision)
             else:
                 self.refused += 1
+            if self.learned is not None:
+                break  # what else was decided did not know that: it is decided again
         self.state = fold(before, *done)
+        if self.learned is not None:
+            self._take(self.learned)
+
+    def _learn(self, state: DayState, kind: str, order: str = "", vehicle: str = "", back_s: int = 0) -> None:
+        """What the world answers is news: who has the goods, or that a van goes on."""
+        self.news += 1
+        clock = state.clock_s
+        facts = {"back_s": clock + back_s} if back_s else {}
+        self.learned = Event(f"answer-{self.news}", kind, clock, clock, order, vehicle, facts=facts)
 
     def _spend(self, event: Event, decision: Decision) -> None:
         if decision.kind in ("assign", "tender", "leave"):
@@ -169,6 +178,9 @@ class Driver:
 
         now = self.midnight + timedelta(seconds=max(state.clock_s, -86_400))
         now = max(now, self.live.view.now)
+        if decision.kind == "lost" and self._goes_on(self.route_of.get(decision.vehicle_id, ""), decision.vehicle_id):
+            self._learn(state, "vehicle_fault", vehicle=decision.vehicle_id, back_s=REPAIR_S)
+            return False
         if decision.kind == "assign":
             sequence = next(
                 json.loads(str(one.facts["orders"]))
@@ -176,7 +188,10 @@ class Driver:
                 if one.kind == ROUTE_SET and one.vehicle_id == decision.vehicle_id
             )
             moved = Action("move_to_other_fleet", now, decision.order_ids, vehicle_id=decision.vehicle_id)
-            if self.live.decide([moved]):
+            if refused := self.live.decide([moved]):
+                has = LOADED_IN.match(refused[0].reason)
+                if has and has[2] not in self.day.vehicles:
+                    self._learn(state, "loaded", has[1], has[2])
                 return False
             self._sequence(decision.vehicle_id, sequence, now)
             return True

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from benchmarks.fabric import numbers
 from benchmarks.fabric_day import Driver
-from benchmarks.fabric_world import FIRST_DAY, GIG, World, account, rough_city
+from benchmarks.fabric_world import FIRST_DAY, GIG, UNSERVED_MINOR, World, account, rough_city
 from domain.errors import InputError
 from models.parameters import Beliefs
 from operations.state import Approvals, DayState, Sort, StandingAnswer
@@ -42,23 +42,36 @@ MATERIAL_BP = 100
 PER_HOUR = 4
 ALIKE = 3
 """Answers alike after which a standing answer is offered."""
+LATE_S = 3_600
+"""How much later than promised a standing answer may serve somebody: an hour. Declared."""
 LOAD, AN_ORDER_MINOR = 60, 1_500
-PLAYBOOK = tuple(
-    StandingAnswer(
-        f"playbook/{cause}/{kind}", Sort(cause, ANY, kind), limit, 4, FIRST_DAY + timedelta(days=365), by="the company"
-    )
-    for cause, limit in (("vehicle_out", LOAD * AN_ORDER_MINOR), ("tender_failed", 10 * AN_ORDER_MINOR))
-    for kind in ("assign", "tender")
+WRITTEN = (
+    ("vehicle_out", "assign", LOAD * AN_ORDER_MINOR),
+    ("vehicle_out", "tender", LOAD * AN_ORDER_MINOR),
+    ("vehicle_out", "leave", 5 * UNSERVED_MINOR),
+    ("tender_failed", "assign", 10 * AN_ORDER_MINOR),
+    ("tender_failed", "tender", 10 * AN_ORDER_MINOR),
+    ("route_ended", "leave", 10 * UNSERVED_MINOR),
 )
 """What a company writes down before the first day: the orders of a van that is out go elsewhere at up to 15.00 an order
-for a full van (60), those that a fleet declines at the same price for ten; in each case by van or by tender. Four words
-of a person, once."""
+for a full van (60), those that a fleet declines at the same price for ten; in each case by van or by tender, and nobody
+is served more than an hour later than promised. What would cost more than leaving it waits for another day: up to five
+orders of a van that is out, ten that a route brings back at its end. Six words of a person, once."""
+PLAYBOOK = tuple(
+    StandingAnswer(
+        f"playbook/{cause}/{kind}", Sort(cause, ANY, kind), limit, 4, FIRST_DAY + timedelta(days=365),
+        by="the company", late_s=LATE_S,
+    )
+    for cause, kind, limit in WRITTEN
+)  # fmt: skip
 RULES = {
     "every": Approvals(KINDS),
     "authority": Approvals(above_minor=AUTHORITY_MINOR),
     "material": Approvals(above_bp=MATERIAL_BP),
-    "standing": Approvals(above_bp=MATERIAL_BP, standing_after=ALIKE),
-    "playbook": Approvals(above_bp=MATERIAL_BP, standing_after=ALIKE),
+    "standing": Approvals(above_bp=MATERIAL_BP, standing_after=ALIKE, standing_late_s=LATE_S),
+    "playbook": Approvals(
+        above_bp=MATERIAL_BP, standing_after=ALIKE, standing_late_s=LATE_S, standing_kinds=("assign", "tender", "leave")
+    ),
     "attention": Approvals(KINDS, most_per_hour=PER_HOUR),
 }
 """Who is asked: for each event; from a price on; from a share of the plan's cost on; the same with standing
@@ -179,9 +192,17 @@ def _days(text: str, sizes: list[int]) -> list[int]:
     return given if len(given) == len(sizes) else [given[0]] * len(sizes)
 
 
+def _worlds(text: str, sizes: list[int]) -> list[list[int]]:
+    """Seeds of each size: those between slashes, or the same for all."""
+    given = [numbers(one) for one in text.split("/")]
+    if len(given) not in (1, len(sizes)):
+        raise InputError(f"--seeds: {len(given)} sizes between slashes, --orders has {len(sizes)}")
+    return given if len(given) == len(sizes) else given * len(sizes)
+
+
 @click.option("--orders", default="100,300,1000,3000", show_default=True, help="Orders a day.")
 @click.option("--days", default="50,25,6,2", show_default=True, help="Days of each size and seed; one number: of all.")
-@click.option("--seeds", default="1-2", show_default=True, help="Worlds: 1-20, or 3,5,9.")
+@click.option("--seeds", default="1-2", show_default=True, help="Worlds: 1-20, or 3,5,9; of each size: 1-20/1-2.")
 @click.option("--rules", default=",".join(RULES), show_default=True, help="Who is asked: some of these.")
 @fivefold_command(
     "Touches of a dispatcher on days of growing size, played event by event in the twin under six rules of who is "
@@ -193,9 +214,9 @@ def command(home: Path, orders: str, days: str, seeds: str, rules: str) -> Any:
     if unknown := [one for one in asked if one not in RULES]:
         raise InputError(f"--rules: there is no rule {unknown[0]!r}; there are {', '.join(RULES)}")
     sizes, rows, played = numbers(orders), list[dict[str, Any]](), list[dict[str, Any]]()
-    for size, count in zip(sizes, _days(days, sizes), strict=True):
+    for size, count, worlds in zip(sizes, _days(days, sizes), _worlds(seeds, sizes), strict=True):
         own = []
-        for seed in numbers(seeds):
+        for seed in worlds:
             world = World.of(rough_city(seed, size))
             before: dict[str, DayState] = {}
             own += [day_of(world, number, asked, before) for number in range(count)]

@@ -135,7 +135,11 @@ class RouteDecisions:
         return None
 
     def _aboard(self, route: Route, stop: Stop) -> bool:
-        return route.begun and self._day.clock.now >= route.begin - LOADING_S and stop.attempt == 1
+        day = self._day
+        if not route.begun or day.clock.now < route.begin - LOADING_S or stop.attempt > 1:
+            return False
+        # what a courier has declined is not taken along
+        return day.barred_code[stop.order] != CODE["carrier_declined"]
 
     def _transfer(self, target: Route, source: Route, stops: list[Stop]) -> None:
         """Move stops, with a leg to where the parcels are unless the target still loads at the depot they are in."""

@@ -142,6 +142,7 @@ DISPATCH_ANSWERS = Table(
         Column("price_minor", INTEGER, "What the matter came to; the limit of a standing answer", True),
         Column("currency", TEXT, "ISO 4217", True),
         Column("a_day", INTEGER, "Causes of a day that a standing answer covers"),
+        Column("late_s", INTEGER, "How much later than promised somebody is served; the most a standing answer allows"),
         Column("valid_until", DATE, "Last service date of a standing answer"),
         Column("said_by", TEXT, "Who", True),
         Column("why", TEXT, "Reason in words"),

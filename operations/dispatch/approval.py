@@ -9,6 +9,7 @@ from operations.state.entities import BROKEN, DELAYED, ENDED, VehicleState
 from operations.state.events import TICK, Event
 from operations.state.fold import DayState
 from operations.state.proposals import OPEN as PROPOSAL_OPEN
+from operations.state.standing import ROUTE_DECLINED
 from solvers.problem import Order
 
 HOUR_S = 3_600
@@ -55,6 +56,8 @@ def _stopped(vehicle: VehicleState) -> bool:
 def _of_vehicle(state: DayState, vehicle: VehicleState) -> Cause:
     log = state.logs.get(("vehicle", vehicle.vehicle_id)) or ()
     kind = next((one.kind for one in log if one.event_id == vehicle.stopped_by), "")
+    if kind == EventType.TENDER_DECLINED:
+        kind = ROUTE_DECLINED
     return Cause(vehicle.stopped_by, str(kind), _fleet(state, vehicle.vehicle_id))
 
 

@@ -43,6 +43,16 @@ def money(minor: int, currency: str) -> str:
     return f"{minor / 100:.2f} {currency}"
 
 
+def reach(limit_minor: int, late_s: int, currency: str) -> str:
+    """How far a standing answer goes, as people read it: ``400.00 EUR and 30 min late``."""
+    return money(limit_minor, currency) + (f" and {minutes(late_s)} min late" if late_s else "")
+
+
+def minutes(seconds: int) -> int:
+    """Whole minutes, up."""
+    return -(-seconds // 60)
+
+
 def clock(seconds: int) -> str:
     """A second of the day as people read it: ``09:31``."""
     return f"{seconds // 3_600 % 24:02d}:{seconds // 60 % 60:02d}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from operations.dispatch.approval import still_agreed, waiting_orders
 from operations.dispatch.decisions import Alternative, clock
 from operations.dispatch.habits import Habits
+from operations.dispatch.planned import as_planned
 from operations.dispatch.repair import Insertion, insertion_into, insertions
 from operations.dispatch.rules import fleet_barred
 from operations.dispatch.tenders import Ask, expected_minor, next_asks
@@ -65,15 +66,34 @@ class Desk(Habits):
         spent = dict[str, int]()
         for item in proposal.open_items:
             agreed[item.vehicle_id] = agreed.get(item.vehicle_id, 0) + item.price_minor
+        for name in sorted({one.vehicle_id for one in proposal.open_items if one.kind == "assign"}):
+            own = [one for one in proposal.open_items if one.vehicle_id == name and one.kind == "assign"]
+            self._carry_out_route(name, [one for one in own if self._to_place(one.order_id)], granted)
         for item in proposal.open_items:
             one = self.state.orders.get(item.order_id)
-            if one is None or one.order is None or one.status not in (OPEN, ABOARD):
-                continue
-            if self.state.vehicle_of(item.order_id) and not self._stranded(item.order_id):
+            if one is None or one.order is None or not self._to_place(item.order_id):
                 continue
             before = spent.get(item.vehicle_id, 0)
             done = self._carry_out_item(one.order, item, granted, agreed[item.vehicle_id], before)
             spent[item.vehicle_id] = before + done
+
+    def _to_place(self, order_id: str) -> bool:
+        """Whether an order is still to be served and on no vehicle that will."""
+        one = self.state.orders.get(order_id)
+        if one is None or one.order is None or one.status not in (OPEN, ABOARD):
+            return False
+        return not self.state.vehicle_of(order_id) or self._stranded(order_id)
+
+    def _carry_out_route(self, vehicle_id: str, items: Sequence[Item], granted: str) -> None:
+        """All that was agreed to for a vehicle at once, as it was planned, where that still can be at its price."""
+        found = as_planned(self.state, vehicle_id, items)
+        if found is None or not still_agreed(sum(one.price_minor for one in items), found.price_minor):
+            return
+        names = tuple(one.order_id for one in items)
+        self.granted, fleet = granted, self.state.day.vehicles[vehicle_id].fleet_id
+        price, events = found.price_minor, self._onto(self.state, vehicle_id, found.route, names, found.handover)
+        self._add("assign", names, self._why(items[0].reason), *events, vehicle=vehicle_id, fleet=fleet, price=price)
+        self.granted = ""
 
     def _stranded(self, order_id: str) -> bool:
         """Whether only vehicles that have broken down hold an order."""
@@ -84,13 +104,13 @@ class Desk(Habits):
         """Do one thing of what was agreed to for a vehicle, of which so much is spent; what it costs."""
         self.granted = granted
         if item.kind == "assign":
-            now = insertion_into(self.state, item.vehicle_id, order)
+            now = insertion_into(self.supposed, item.vehicle_id, order)
             if isinstance(now, Insertion) and still_agreed(agreed_minor, spent_minor + now.price_minor):
                 self._assign(order, now, item.reason, ())
                 self.granted = ""
                 return now.price_minor
-        elif item.kind == "tender" and next_asks(self.state, order):
-            self._tender(order, expected_minor(self.state, order) or item.price_minor, ())
+        elif item.kind == "tender" and next_asks(self.supposed, order):
+            self._tender(order, expected_minor(self.supposed, order) or item.price_minor, ())
             self.granted = ""
             return 0
         elif item.kind == "leave":

@@ -22,6 +22,9 @@ class Draft:
     ) -> None:
         """``asks``: what needs a person waits for one; ``dear``: all that this event calls for does; but for what
         standing answers have ``covered``."""
+        self._supposed: DayState | None = None
+        self.begun = state
+        """The state that the event found."""
         self.state, self.event, self.asks, self.dear, self.covered = state, event, asks, dear, covered
         self.matters: dict[Key, Matter] = {}
         """What a person could be asked about: by cause and kind, with what it is expected to cost."""
@@ -40,6 +43,15 @@ class Draft:
 
     def _money(self, minor: int) -> str:
         return money(minor, self.currency)
+
+    @property
+    def supposed(self) -> DayState:
+        """The state if a person says yes to all that this event proposes.
+
+        What comes after is looked for in it, so that what is proposed is one plan, and the one that would be carried
+        out if nobody were asked.
+        """
+        return self.state if self._supposed is None else self._supposed
 
     @property
     def weighed_minor(self) -> int:
@@ -62,13 +74,18 @@ class Draft:
         fleet: str = "",
         price: int = 0,
         alternatives: tuple[Alternative, ...] = (),
+        supposing: tuple[Event, ...] | None = None,
     ) -> None:
+        """``supposing``: what it puts into the state that is supposed, where that is something else."""
         name = f"{self.event.event_id}/{len(self.decisions)}"
         if self.uses:
-            events = (*events, *self._used())
+            used = self._used()
+            events, supposing = (*events, *used), None if supposing is None else (*supposing, *used)
             reason = f"{in_words(self.uses[0][0], self.currency)}; {reason}"
             self.uses = []
         self.decisions.append(Decision(name, kind, orders, vehicle, fleet, price, reason, alternatives, events))
+        if supposing is not None or self._supposed is not None:
+            self._supposed = fold(self.supposed, *(events if supposing is None else supposing))
         self.state = fold(self.state, *events)
 
     def _used(self) -> list[Event]:
@@ -77,7 +94,8 @@ class Draft:
             for n, (_, facts, order) in enumerate(self.uses)
         ]
 
-    def _route_set(self, vehicle_id: str, sequence: tuple[str, ...]) -> Event:
-        version = self.state.vehicles[vehicle_id].version + 1
+    def _route_set(self, vehicle_id: str, sequence: tuple[str, ...], state: DayState | None = None) -> Event:
+        """``state``: the one it is for, if another than what is so."""
+        version = (state or self.state).vehicles[vehicle_id].version + 1
         facts = {"orders": json.dumps(sequence), "version": version}
         return self._event(ROUTE_SET, vehicle_id=vehicle_id, facts=facts, suffix=f"/{vehicle_id}")

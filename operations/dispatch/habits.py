@@ -31,25 +31,27 @@ class Habits(Maker):
             return
         if kinds is None:
             kinds = tuple(sorted({one.kind for one in proposal.open_items}))
-        sorts = [said_of(proposal, one) for one in kinds]
-        if not sorts:
+        new = [said_of(proposal, one) for one in kinds]
+        if not new:
             return
         told = []
-        for n, (sort, price) in enumerate(sorts):
+        for n, one in enumerate(new):
             facts: dict[str, Fact] = {
-                "cause": sort.cause,
-                "fleet": sort.fleet_id,
-                "what": sort.kind,
-                "price_minor": price,
+                "cause": one.sort.cause,
+                "fleet": one.sort.fleet_id,
+                "what": one.sort.kind,
+                "price_minor": one.price_minor,
+                "late_s": one.late_s,
                 "yes": int(yes),
                 "by": proposal.by or str(self.event.facts.get("by", "")) or "a person",
                 "reason": str(self.event.facts.get("reason", "")),
             }
             told.append(self._event(SAID, facts=facts, suffix=f"/said-{n}"))
-        words = ", ".join(f"{'yes' if yes else 'no'} to {one.name}, {self._money(price)}" for one, price in sorts)
-        self._add("said", (), words, *told, fleet=proposal.fleet_id, price=sum(price for _, price in sorts))
-        for sort, _ in sorts if yes else ():
-            self._offer(offer(self.state, sort))
+        word = "yes" if yes else "no"
+        words = ", ".join(f"{word} to {one.sort.name}, {self._money(one.price_minor)}" for one in new)
+        self._add("said", (), words, *told, fleet=proposal.fleet_id, price=sum(one.price_minor for one in new))
+        for one in new if yes else ():
+            self._offer(offer(self.state, one.sort))
 
     def _offer(self, found: StandingAnswer | None) -> None:
         """Offer it; whoever said yes for good has accepted it with that."""
@@ -91,7 +93,8 @@ class Habits(Maker):
     def _accept(self, answer: StandingAnswer, by: str, reason: str) -> None:
         # a person may allow less than is offered, and never more
         limit = max(0, min(answer.limit_minor, self.event.number("limit_minor", answer.limit_minor)))
-        said = replace(answer, status=ACCEPTED, by=by, reason=reason, limit_minor=limit)
+        late = max(0, min(answer.late_s, self.event.number("late_s", answer.late_s)))
+        said = replace(answer, status=ACCEPTED, by=by, reason=reason, limit_minor=limit, late_s=late)
         self._standing(
             said, f"accepted by {by}" + (f": {reason}" if reason else "") + f": {in_words(said, self.currency)}"
         )

@@ -91,15 +91,15 @@ class Maker(Placing):
         if vehicle is None or vehicle.status != DELAYED or vehicle.left:
             return
         lost_bp, name = 10_000 - vehicle.back_bp, vehicle.vehicle_id
-        candidates = [one for one in to_do(self.state, vehicle) if not one.order_id.startswith(HANDOVER)]
+        candidates = [one for one in to_do(self.supposed, vehicle) if not one.order_id.startswith(HANDOVER)]
         for order in candidates[:MOST_ORDERS]:
-            now = self.state.vehicles[name]
-            orders = to_do(self.state, now)
+            now = self.supposed.vehicles[name]
+            orders = to_do(self.supposed, now)
             without = [one for one in orders if one is not order]
-            own = ahead(self.state, now, orders).cost_minor - ahead(self.state, now, without).cost_minor
-            own -= weigh(self.state, name, without).charged_minor
+            own = ahead(self.supposed, now, orders).cost_minor - ahead(self.supposed, now, without).cost_minor
+            own -= weigh(self.supposed, name, without).charged_minor
             waiting = own + order.penalty_minor * lost_bp // 10_000
-            options = [one for one in insertions(self.state, order) if one.vehicle_id != name]
+            options = [one for one in insertions(self.supposed, order) if one.vehicle_id != name]
             if not options or options[0].price_minor + self.state.day.prices.moved_minor >= waiting:
                 continue
             considered = [Alternative(f"vehicle {one.vehicle_id}", one.price_minor) for one in options]

@@ -69,6 +69,21 @@ def insertions(
     return sorted(places, key=lambda one: (one.price_minor, one.vehicle_id))[:most]
 
 
+def served_late_s(state: DayState, best: Insertion) -> int:
+    """By how much the orders of a route that an insertion makes later are served later than promised: the most of them.
+
+    What is late by no more than is material, or becomes later by no more than that, counts as served in time.
+    """
+    vehicle, material = state.vehicles[best.vehicle_id], state.day.prices.material_s
+    names = best.sequence[len(vehicle.visited) :]
+    new = {best.handover.order_id: best.handover} if best.handover is not None else {}
+    orders = [new.get(name) or state.orders[name].order for name in names]
+    before = {one.order_id: one.late_s for one in ahead(state, vehicle).stops}
+    after = ahead(state, vehicle, [one for one in orders if one is not None]).stops
+    worse = (one.late_s for one in after if one.late_s - before.get(one.order_id, 0) > material)
+    return max(worse, default=0)
+
+
 def aboard_broken(state: DayState, order: Order) -> VehicleState | None:
     """The broken vehicle that has an order's goods aboard, or None."""
     for vehicle_id in sorted(state.vehicles):
@@ -114,14 +129,7 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
     base, vehicle = state.day.vehicles[vehicle_id], state.vehicles[vehicle_id]
     way = line_of(state, vehicle_id)
     before, orders = way.priced, list(way.orders)
-    first_use = base.tariff.per_route_minor if not vehicle.left and not orders else 0
-    fixed = (
-        first_use
-        + base.tariff.per_stop_minor
-        + base.tariff.per_parcel_minor * order.load.parcels
-        + order.expected_failure_minor(base.fleet_id)
-        + charged_minor(state.day, base, order)
-    )
+    fixed = first_use_minor(state, vehicle_id) + flat_minor(state, base, order)
     handover, first = None, 1 if vehicle.left and orders else 0
     if goods is not None:
         name = f"{HANDOVER}{goods.vehicle_id}/{vehicle_id}"
@@ -159,6 +167,22 @@ def _insertion(state: DayState, vehicle_id: str, order: Order, goods: VehicleSta
     return Insertion(vehicle_id, position, cost - before.cost_minor + fixed, late_s, sequence, handover, rules)
 
 
+def first_use_minor(state: DayState, vehicle_id: str) -> int:
+    """What a vehicle that has nothing to do yet costs for going out at all."""
+    base, vehicle = state.day.vehicles[vehicle_id], state.vehicles[vehicle_id]
+    return base.tariff.per_route_minor if not vehicle.left and not to_do(state, vehicle) else 0
+
+
+def flat_minor(state: DayState, base: Vehicle, order: Order) -> int:
+    """What an order costs on a vehicle wherever its place is: stop, parcels, expected failure, soft rules."""
+    return (
+        base.tariff.per_stop_minor
+        + base.tariff.per_parcel_minor * order.load.parcels
+        + order.expected_failure_minor(base.fleet_id)
+        + charged_minor(state.day, base, order)
+    )
+
+
 def takes(state: DayState, base: Vehicle, vehicle: VehicleState, order: Order, *, rescued: bool = False) -> bool:
     """Whether a vehicle may take one more order."""
     return not _obstacle(state, base, vehicle, order, rescued=rescued)
@@ -188,10 +212,10 @@ def _obstacle(state: DayState, base: Vehicle, vehicle: VehicleState, order: Orde
         return f"{name} may not serve the order: {broken}"
     if order.kind == "delivery" and vehicle.left and not rescued:
         return f"{name} has left, the goods are at the depot"
-    return _no_room(state, base, vehicle, [order])
+    return no_room(state, base, vehicle, [order])
 
 
-def _no_room(state: DayState, base: Vehicle, vehicle: VehicleState, more: Sequence[Order]) -> str:
+def no_room(state: DayState, base: Vehicle, vehicle: VehicleState, more: Sequence[Order]) -> str:
     """Why a vehicle has no room for all of these orders beside those that it has; empty where it has."""
     way, name = line_of(state, base.vehicle_id), base.vehicle_id
     if base.max_stops is not None and len(vehicle.visited) + len(way.orders) + len(more) > base.max_stops:
@@ -207,7 +231,7 @@ def promised_away(state: DayState, order: Order, promised: Mapping[str, Sequence
     return frozenset(
         base.vehicle_id
         for base, orders in known
-        if base is not None and _no_room(state, base, state.vehicles[base.vehicle_id], [*orders, order])
+        if base is not None and no_room(state, base, state.vehicles[base.vehicle_id], [*orders, order])
     )
 
 
@@ -314,6 +338,8 @@ def _stranded(state: DayState) -> list[Order]:
         if one.order is not None
         and one.status in (OPEN, ABOARD)
         and one.order_id not in assigned
+        # aboard a vehicle that is none of the day's it is on its way with whoever that is
+        and (not one.loaded_in or one.loaded_in in state.day.vehicles)
         and not one.order_id.startswith(HANDOVER)
     ]
     return sorted(found, key=lambda one: (state.day.latest_dispatch_s(one), one.order_id))

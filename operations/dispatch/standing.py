@@ -3,7 +3,8 @@
 A standing answer is a person's, for one sort of matters up to a price. It never covers what nobody may say yes to in
 advance: a kind of decision that is not among those of the day, an order somebody has said no to, what follows from a
 person's answer, a cause that is being asked about, more causes than its number of a day, what may break a rule that the
-law, a contract or a promise has set, what brings somebody their order later than promised.
+law, a contract or a promise has set, what serves somebody later than promised by more than the answer and the day allow
+(nothing, where they do not say).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from operations.dispatch.approval import Cause, joins, rejected_choices
-from operations.dispatch.decisions import money
+from operations.dispatch.decisions import reach
 from operations.state.events import PEOPLE, Event
 from operations.state.fold import DayState
 from operations.state.proposals import OPEN, ProposalState
@@ -29,11 +30,12 @@ Key = tuple[str, str, bool]
 
 @dataclass
 class Matter:
-    """What a cause calls for of one kind; what serves somebody later than promised is one of its own (``late``)."""
+    """What a cause calls for of one kind; what serves somebody later than promised is one of its own (``late_s``: the
+    most)."""
 
     cause: Cause
     kind: str
-    late: bool = False
+    late_s: int = 0
     orders: list[str] = field(default_factory=list)
     price_minor: int = 0
     beyond: str = ""
@@ -65,20 +67,22 @@ def cover(state: DayState, event: Event, matters: Mapping[Key, Matter], *, dear:
     if rule.standing_after is None or event.kind in PEOPLE:
         return NOTHING
     found, price, over = dict[Key, StandingAnswer](), 0, False
-    for key, matter in matters.items():
+    for key, matter in sorted(matters.items(), key=lambda one: one[0][2]):
         sort, known = matter.sort, state.standing
         spent = known.spent_minor(matter.cause.event_id, sort)
+        # one limit for all of a cause: what is late comes on top of what is not
+        beside = matters[key[0], key[1], False].price_minor if (key[0], key[1], False) in found else 0
         asked = dear or spent > 0 or matter.kind in rule.kinds
         answers = [
             one
             for one in known.covering(sort, state.day.service_date)
-            if spent + matter.price_minor <= limit_minor(state, one)
+            if spent + beside + matter.price_minor <= limit_minor(state, one)
+            and matter.late_s <= late_limit_s(state, one)
             and len(known.causes(one.sort) | {matter.cause.event_id}) <= one.a_day
         ]
         if (
             asked
             and answers
-            and not matter.late
             and not any(one.beyond for one in matters.values() if (one.cause, one.kind) == (matter.cause, matter.kind))
             and matter.kind in rule.standing_kinds
             and not joins(state, matter.cause.event_id)
@@ -86,7 +90,7 @@ def cover(state: DayState, event: Event, matters: Mapping[Key, Matter], *, dear:
         ):
             found[key], price = answers[0], price + matter.price_minor
         else:
-            over |= spent > 0 and not matter.late
+            over |= spent > 0 and not matter.late_s
     return Cover(found, price, over)
 
 
@@ -96,16 +100,22 @@ def limit_minor(state: DayState, answer: StandingAnswer) -> int:
     return answer.limit_minor if most is None else min(most, answer.limit_minor)
 
 
+def late_limit_s(state: DayState, answer: StandingAnswer) -> int:
+    """How much later than promised a standing answer may serve somebody today."""
+    return min(answer.late_s, state.day.approvals.standing_late_s)
+
+
 def in_words(answer: StandingAnswer, currency: str) -> str:
     """Whose word it is, for how long and how much."""
-    limit = money(answer.limit_minor, currency)
+    limit = reach(answer.limit_minor, answer.late_s, currency)
     return f"standing answer of {answer.by or 'a person'} until {answer.until}, up to {limit} ({answer.sort.name})"
 
 
-def said_of(proposal: ProposalState, kind: str) -> tuple[Sort, int]:
-    """The sort of what a proposal holds of a kind, and its price."""
-    price = sum(one.price_minor for one in proposal.open_items if one.kind == kind)
-    return Sort(proposal.cause, proposal.fleet_id, kind), price
+def said_of(proposal: ProposalState, kind: str) -> Said:
+    """What a yes says about what a proposal holds of a kind."""
+    own = [one for one in proposal.open_items if one.kind == kind]
+    late = max((one.late_s for one in own), default=0)
+    return Said(Sort(proposal.cause, proposal.fleet_id, kind), True, sum(one.price_minor for one in own), late)
 
 
 def offer(state: DayState, sort: Sort) -> StandingAnswer | None:
@@ -130,20 +140,20 @@ def _suggested(state: DayState, sort: Sort, alike: Sequence[Said]) -> StandingAn
     limit = max(one.price_minor for one in alike) * rule.standing_band_bp // 10_000
     if rule.standing_most_minor is not None:
         limit = min(limit, rule.standing_most_minor)
+    late = min(max(one.late_s for one in alike) * rule.standing_band_bp // 10_000, rule.standing_late_s)
     there = [*known.covering(sort, state.day.service_date), known.offered(sort), known.offered(sort.widest)]
-    if any(one is not None and one.limit_minor >= limit for one in there):
+    if any(one is not None and one.limit_minor >= limit and one.late_s >= late for one in there):
         return None
-    return _offered(state, sort, limit, len(alike))
+    return _offered(state, sort, limit, len(alike), late)
 
 
 def would_offer(state: DayState, proposal: ProposalState) -> list[StandingAnswer]:
     """What a yes to a proposal would suggest to let stand."""
     if proposal.status != OPEN or not proposal.cause:
         return []
-    sorts = [said_of(proposal, kind) for kind in sorted({one.kind for one in proposal.open_items})]
-    said = (*state.standing.said, *(Said(sort, True, price) for sort, price in sorts))
-    after = replace(state, standing=replace(state.standing, said=said))
-    return [found for sort, _ in sorts if (found := offer(after, sort)) is not None]
+    new = [said_of(proposal, kind) for kind in sorted({one.kind for one in proposal.open_items})]
+    after = replace(state, standing=replace(state.standing, said=(*state.standing.said, *new)))
+    return [found for one in new if (found := offer(after, one.sort)) is not None]
 
 
 def renewal(state: DayState, answer: StandingAnswer) -> StandingAnswer | None:
@@ -154,15 +164,15 @@ def renewal(state: DayState, answer: StandingAnswer) -> StandingAnswer | None:
     newest = known.in_force(answer.sort, today)
     if newest is None or newest.until > answer.until:
         return None
-    return _offered(state, answer.sort, answer.limit_minor, answer.after)
+    return _offered(state, answer.sort, answer.limit_minor, answer.after, answer.late_s)
 
 
-def _offered(state: DayState, sort: Sort, limit: int, after: int) -> StandingAnswer:
+def _offered(state: DayState, sort: Sort, limit: int, after: int, late: int) -> StandingAnswer:
     rule, today = state.day.approvals, state.day.service_date
     number = sum(one.startswith(f"{sort.name}@{today}") for one in state.standing.answers) + 1
     until = today + timedelta(days=rule.standing_days)
     name = f"{sort.name}@{today}/{number}"
-    return StandingAnswer(name, sort, limit, rule.standing_a_day, until, OFFERED, after=after)
+    return StandingAnswer(name, sort, limit, rule.standing_a_day, until, OFFERED, after=after, late_s=late)
 
 
 def carried(state: DayState) -> tuple[tuple[StandingAnswer, ...], tuple[Said, ...]]:

@@ -6,14 +6,14 @@ by the solver's own repair, and the route is taken where it costs less than its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from domain.errors import PlanningError
 from operations.dispatch.ahead import ahead, here, to_do
 from operations.dispatch.approval import spoken_for
-from operations.dispatch.repair import HANDOVER, HANDOVER_S, aboard_broken
-from operations.dispatch.rules import charged_minor, rules_between
+from operations.dispatch.repair import HANDOVER, HANDOVER_S, aboard_broken, flat_minor
+from operations.dispatch.rules import rules_between
 from operations.dispatch.whole_routes import NOTHING as UNRULED
 from operations.dispatch.whole_routes import Weighed, weigh
 from operations.state.day import Day
@@ -41,8 +41,8 @@ class Takeover:
     orders: tuple[str, ...]
     price_minor: int
     otherwise_minor: int
-    late: tuple[str, ...] = ()
-    """Orders that it serves later than promised."""
+    late: Mapping[str, int] = field(default_factory=dict)
+    """Orders that it serves later than promised, beyond what is material, and by how many seconds."""
     handover: Order | None = None
     rules: Weighed = UNRULED
     """What rules of whole routes charge for it."""
@@ -120,18 +120,12 @@ def _route(
         handover = Order(f"{HANDOVER}{source}/{base.vehicle_id}", place, service_s=HANDOVER_S, kind="pickup")
     stops = [*([handover] if handover else []), *(by_id[name] for name in names)]
     driven = ahead(state, state.vehicles[base.vehicle_id], stops)
-    flat = base.tariff.per_route_minor + sum(
-        base.tariff.per_stop_minor
-        + base.tariff.per_parcel_minor * by_id[name].load.parcels
-        + by_id[name].expected_failure_minor(base.fleet_id)
-        + charged_minor(day, base, by_id[name])
-        for name in names
-    )
+    flat = base.tariff.per_route_minor + sum(flat_minor(state, base, by_id[name]) for name in names)
     rules = weigh(state, base.vehicle_id, stops)
     price, before = driven.cost_minor + flat + rules.charged_minor, sum(otherwise[name] for name in names)
     if price >= before or len(names) < FEWEST or rules.barred:
         return None
-    late = tuple(stop.order_id for stop in driven.stops if stop.late_s)
+    late = {stop.order_id: stop.late_s for stop in driven.stops if stop.late_s > day.prices.material_s}
     return Takeover(base.vehicle_id, names, price, before, late, handover, rules)
 
 

@@ -79,6 +79,7 @@ class Approvals:
         standing_days: how long one holds; standing_a_day: causes of a day that it answers.
         standing_band_bp: its limit, of 10,000 of the dearest of the answers alike.
         standing_most_minor: the highest limit one may have; None: what people have said yes to.
+        standing_late_s: how much later than promised one may serve somebody; 0: a promise is the customer's to change.
         most_per_hour: proposals within an hour; beyond it what is proposed is done at once, for a person's attention is
             the scarcest capacity. None: no limit.
     """
@@ -94,6 +95,7 @@ class Approvals:
     standing_a_day: int = 4
     standing_band_bp: int = 12_500
     standing_most_minor: int | None = None
+    standing_late_s: int = 0
 
     def __post_init__(self) -> None:
         known = ("assign", "tender", "leave")
@@ -107,10 +109,11 @@ class Approvals:
             raise InputError("approvals: standing_after must be 2 at least: one answer is no habit")
         if (
             min(self.standing_days, self.standing_a_day, self.standing_band_bp) <= 0
-            or (self.standing_most_minor or 0) < 0
+            or min(self.standing_most_minor or 0, self.standing_late_s) < 0
         ):
             raise InputError(
-                "approvals: standing_days and standing_a_day must be above 0, standing_most_minor not below 0"
+                "approvals: standing_days and standing_a_day must be above 0, standing_most_minor and standing_late_s "
+                "not below 0"
             )
 
 

@@ -27,6 +27,7 @@ class OrderState:
     """``order`` None: events speak of it, but nothing has told what it is (yet).
 
     ``held_until_s``, ``held_why``: it was decided that it waits for what may come, until when at most (0: it does not).
+    ``loaded_in``: the vehicle that has told of having it aboard.
     """
 
     order_id: str
@@ -35,6 +36,7 @@ class OrderState:
     concluded_s: int | None = None
     held_until_s: int = 0
     held_why: str = ""
+    loaded_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ def order_after(state: OrderState, event: Event) -> OrderState:
         return replace(state, held_until_s=event.number("until_s"), held_why=str(event.facts.get("reason", "")))
     if kind in (EventType.LOADED, EventType.LOAD_MISSING, EventType.RETURNED_TO_DEPOT):
         before, after = (OPEN, ABOARD) if kind == EventType.LOADED else (ABOARD, OPEN)
-        return replace(state, status=after) if state.status == before else state
+        loaded_in = event.vehicle_id if kind == EventType.LOADED else ""
+        return replace(state, status=after, loaded_in=loaded_in) if state.status == before else state
     if kind in (EventType.DELIVERED, EventType.DIVERTED, EventType.PARTIALLY_DELIVERED):
         return replace(state, status=SERVED, concluded_s=event.at_s)
     if kind == EventType.ATTEMPT_FAILED and state.status != SERVED:
@@ -175,7 +178,7 @@ def vehicle_after(state: VehicleState, event: Event) -> VehicleState:
     if kind == ROUTE_SET:
         # by version, not by clock: two decisions may fall into one second
         version = event.number("version")
-        return replace(state, sequence=_sequence(event), version=version) if version >= state.version else state
+        return replace(state, sequence=sequence_of(event), version=version) if version >= state.version else state
     if kind in (EventType.ROUTE_STARTED, EventType.BREAK_ENDED):
         # what has broken down stays so until somebody corrects that: its orders are on their way elsewhere
         ready_s = max(event.at_s, 0)
@@ -186,9 +189,10 @@ def vehicle_after(state: VehicleState, event: Event) -> VehicleState:
         return replace(state, ready_s=event.at_s, in_service=False)
     if kind in (EventType.VEHICLE_FAULT, EventType.DRIVER_NO_SHOW):
         return _stopped(state, event)
-    if kind == EventType.ROUTE_ENDED:
-        return replace(state, status=ENDED, ready_s=event.at_s, stopped_by=_cause(state, event))
-    return state
+    if kind == EventType.TENDER_DECLINED:
+        return _declined(state, event)
+    ended = replace(state, status=ENDED, ready_s=event.at_s, stopped_by=_cause(state, event))
+    return ended if kind == EventType.ROUTE_ENDED else state
 
 
 def _cause(state: VehicleState, event: Event) -> str:
@@ -200,12 +204,27 @@ def _stopped(state: VehicleState, event: Event) -> VehicleState:
     """Out of the day, or out for a while where the event says until when (``back_s``, and how sure: ``back_bp``)."""
     back_s, back_bp = event.number("back_s"), min(10_000, event.number("back_bp", 10_000))
     cause = _cause(state, event)
-    if back_s <= event.at_s or back_bp <= 0 or state.status in (BROKEN, ENDED):
+    # one that is only presumed to be lost may say that it goes on
+    lost = state.status in (BROKEN, ENDED) and not state.presumed
+    if back_s <= event.at_s or back_bp <= 0 or lost:
         status = state.status if state.status == ENDED else BROKEN
         return replace(state, status=status, presumed=bool(event.number("presumed")), stopped_by=cause)
     ready_s = max(state.ready_s, back_s)
     delayed = replace(state, status=DELAYED, ready_s=ready_s, in_service=False, stopped_by=cause)
-    return replace(delayed, back_s=back_s, back_bp=back_bp)
+    return replace(delayed, back_s=back_s, back_bp=back_bp, presumed=False)
+
+
+def _declined(state: VehicleState, event: Event) -> VehicleState:
+    """Whoever was planned without being asked says no: to one order, or to the whole route before it has begun.
+
+    An answer to an offer of the day is the tender's.
+    """
+    if event.tender_id:
+        return state
+    if event.order_id:
+        rest = tuple(one for one in state.sequence if one != event.order_id or one in state.visited)
+        return replace(state, sequence=rest)
+    return state if state.left else _stopped(state, event)
 
 
 def placed(state: VehicleState, event: Event) -> VehicleState:
@@ -235,9 +254,10 @@ def _going(state: VehicleState) -> str:
     return state.status if state.status in (BROKEN, ENDED) and not state.presumed else MOVING
 
 
-def _sequence(event: Event) -> tuple[str, ...]:
+def sequence_of(event: Event, fact: str = "orders") -> tuple[str, ...]:
+    """Names of orders in one fact of an event; none where it is not a list of them."""
     try:
-        orders = json.loads(str(event.facts.get("orders", "[]")))
+        orders = json.loads(str(event.facts.get(fact, "[]")))
     except ValueError:
         return ()
     return tuple(str(one) for one in orders) if isinstance(orders, list) else ()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from operations.state.entities import sequence_of
 from operations.state.events import APPROVED, CLOSED, OVERRIDE, PROPOSED, REJECTED, Event
 
 OPEN = "open"
@@ -13,7 +14,11 @@ OPEN = "open"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that is proposed. ``alternatives``: what else could be done, with its price, cheapest first."""
+    """One thing that is proposed. ``alternatives``: what else could be done, with its price, cheapest first.
+
+    ``late_s``: how much later than promised somebody is served with it. ``route``: the vehicle's, with this and what
+    the same event proposed for it before.
+    """
 
     kind: str
     order_id: str
@@ -22,6 +27,8 @@ class Item:
     price_minor: int
     reason: str
     alternatives: tuple[tuple[str, int], ...] = ()
+    late_s: int = 0
+    route: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
@@ -105,7 +112,9 @@ def _item(event: Event) -> Item:
         alternatives = ()
     kind, reason = (str(event.facts.get(name, "")) for name in ("what", "reason"))
     price = event.number("price_minor")
-    return Item(kind, event.order_id, event.vehicle_id, event.fleet_id, price, reason, alternatives)
+    route = sequence_of(event, "route")
+    late_s, whose = event.number("late_s"), (event.order_id, event.vehicle_id, event.fleet_id)
+    return Item(kind, *whose, price, reason, alternatives, late_s, route)
 
 
 def desk_state(before: DeskState, event: Event) -> DeskState:

@@ -18,7 +18,10 @@ RANKS = {OFFERED: 0, ACCEPTED: 1, DECLINED: 1, WITHDRAWN: 2}
 """A standing answer goes from lower to higher, whatever the order in which that is heard."""
 ANY = "*"
 """As the fleet of a sort: whichever it comes from."""
+ROUTE_DECLINED = "route_declined"
+"""The cause where a fleet has said no to a whole route, not to an order."""
 ALIKE = {
+    ROUTE_DECLINED: "vehicle_out",
     str(EventType.DRIVER_NO_SHOW): "vehicle_out",
     str(EventType.VEHICLE_FAULT): "vehicle_out",
     str(EventType.TENDER_DECLINED): "tender_failed",
@@ -58,11 +61,15 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person said about one matter of a sort. ``yes`` False: no, something else, or not for good."""
+    """What a person said about one matter of a sort. ``yes`` False: no, something else, or not for good.
+
+    ``late_s``: how much later than promised it served somebody.
+    """
 
     sort: Sort
     yes: bool
     price_minor: int
+    late_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class StandingAnswer:
         until: its last service date.
         by, reason: who said the last word about it, and why.
         after: answers alike that it was offered after; 0: set by hand.
+        late_s: how much later than promised it may serve somebody.
     """
 
     standing_id: str
@@ -86,6 +94,7 @@ class StandingAnswer:
     by: str = ""
     reason: str = ""
     after: int = 0
+    late_s: int = 0
 
     def facts(self) -> dict[str, int | str]:
         """As facts of an event."""
@@ -101,6 +110,7 @@ class StandingAnswer:
             "by": self.by,
             "reason": self.reason,
             "after": self.after,
+            "late_s": self.late_s,
         }
 
 
@@ -170,7 +180,7 @@ def standing_after(state: StandingState, event: Event) -> StandingState:
     sort = Sort(*(str(event.facts.get(name, "")) for name in ("cause", "fleet", "what")))
     price = event.number("price_minor")
     if event.kind == SAID:
-        return replace(state, said=(*state.said, Said(sort, bool(event.number("yes")), price)))
+        return replace(state, said=(*state.said, Said(sort, bool(event.number("yes")), price, event.number("late_s"))))
     if event.kind == STANDING_USED:
         name, cause_id = (str(event.facts.get(one, "")) for one in ("standing", "cause_id"))
         return replace(state, uses=(*state.uses, Use(name, sort, cause_id, event.order_id, price)))
@@ -195,4 +205,4 @@ def _answer(sort: Sort, event: Event) -> StandingAnswer | None:
     if not name or status not in RANKS:
         return None
     numbers = (event.number("limit_minor"), event.number("a_day"))
-    return StandingAnswer(name, sort, *numbers, last, status, by, reason, event.number("after"))
+    return StandingAnswer(name, sort, *numbers, last, status, by, reason, event.number("after"), event.number("late_s"))

@@ -59,6 +59,12 @@ OPTIONS = (
         help="The highest limit one may have, minor units a cause.",
     ),
     click.option(
+        "--standing-late-seconds",
+        "rule_standing_late_s",
+        type=click.IntRange(0),
+        help="How much later than promised one may serve somebody, where a person has allowed that.  [default: 0]",
+    ),
+    click.option(
         "--standing-days", "rule_standing_days", type=click.IntRange(1), help="How long one holds.  [default: 28]"
     ),
     click.option(

@@ -26,6 +26,8 @@ def command(home: Path, source: str, service_date: datetime, given: dict[str, An
     result = decide_batch(home, source, service_date.date(), given).summary()
 
     def show() -> None:
+        from operations.dispatch.decisions import money, reach
+
         if result["served"]:
             click.echo("a live service serves this day")
         for key in ("events", "taken", "refused", "decisions"):
@@ -35,8 +37,9 @@ def command(home: Path, source: str, service_date: datetime, given: dict[str, An
             click.echo(f"{result['waiting']:>10}  waiting for a person: fivefold proposals list {day}")
         for one in result["standing"].get("in_force", ()):
             click.echo(
-                f"standing answer {one['sort']}: up to {one['limit_minor'] / 100:.2f} until {one['until']}, "
-                f"of {one['by']}; today {one['causes_today']} causes, {one['spent_minor_today'] / 100:.2f}"
+                f"standing answer {one['sort']}: up to {reach(one['limit_minor'], one['late_s'], one['currency'])} "
+                f"until {one['until']}, of {one['by']}; today {one['causes_today']} causes, "
+                f"{money(one['spent_minor_today'], one['currency'])}"
             )
         if (old := result["newest_outcome_age_min_p95"]) is not None:
             click.echo(f"95 of 100 decisions knew an outcome that was at most {old:g} minutes old (target 15)")

@@ -97,17 +97,20 @@ def stand(
     name: str,
     what: str | None,
     limit: int | None,
+    late: int | None,
     by: str,
     moment: datetime | None,
     reason: str,
 ) -> Any:
     from domain.errors import InputError
 
-    if what is None or (limit is not None and what != "accepted"):
+    less = {key: one for key, one in (("limit_minor", limit), ("late_s", late)) if one is not None}
+    if what is None or (less and what != "accepted"):
         raise InputError(
-            "what becomes of it? one of --accept (with --limit, for less than is offered), --decline, --withdraw"
+            "what becomes of it? one of --accept (with --limit or --late-seconds, for less than is offered), "
+            "--decline, --withdraw"
         )
-    facts = {"standing": name, "by": by, "reason": reason} | ({} if limit is None else {"limit_minor": limit})
+    facts = {"standing": name, "by": by, "reason": reason} | less
     return _said(home, source, service_date.date(), f"standing_{what}", moment, facts)
 
 
@@ -138,7 +141,7 @@ def _said(
 
 
 def _show(result: dict[str, Any], day: str) -> None:
-    from operations.dispatch.decisions import clock, money
+    from operations.dispatch.decisions import clock, money, reach
 
     currency = result["currency"]
     if result["answers_under_way"]:
@@ -161,16 +164,15 @@ def _show(result: dict[str, Any], day: str) -> None:
         if len(items) > SHOWN:
             click.echo(f"    and {len(items) - SHOWN} orders more; all of them with --json")
         for stands in one["would_stand"]:
-            click.echo(
-                f"    --for-good would let {stands['sort']} be done up to {money(stands['limit_minor'], currency)}"
-            )
+            limit = reach(stands["limit_minor"], stands["late_s"], currency)
+            click.echo(f"    --for-good would let {stands['sort']} be done up to {limit}")
     for stands in result["standing"]["offered"]:
-        click.echo(
-            f"{stands['standing']}: offered to be done without asking, up to {money(stands['limit_minor'], currency)}"
-        )
+        limit = reach(stands["limit_minor"], stands["late_s"], currency)
+        click.echo(f"{stands['standing']}: offered to be done without asking, up to {limit}")
     for stands in result["standing"]["in_force"]:
         click.echo(
-            f"{stands['standing']}: done without asking, up to {money(stands['limit_minor'], currency)}, of "
+            f"{stands['standing']}: done without asking, up to "
+            f"{reach(stands['limit_minor'], stands['late_s'], currency)}, of "
             f"{stands['by']}; today {stands['causes_today']} causes"
         )
     if not result["queue"]:
@@ -233,6 +235,9 @@ command.add_command(
         click.option("--decline", "what", flag_value="declined", help="Ask as before."),
         click.option("--withdraw", "what", flag_value="withdrawn", help="Ask again from now on."),
         click.option("--limit", type=click.IntRange(1), help="With --accept: up to less than is offered, minor units."),
+        click.option(
+            "--late-seconds", "late", type=click.IntRange(0), help="With --accept: late by no more than that."
+        ),
         *SAID,
         click.option("--reason", default="", help="Why; it is kept. --decline and --withdraw need one."),
     ),

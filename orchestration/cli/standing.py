@@ -15,6 +15,13 @@ from orchestration.cli.options import fivefold_command
 @click.option("--limit", type=click.IntRange(1), help="With --allow: what one cause may come to, minor units.")
 @click.option("--a-day", type=click.IntRange(1), default=4, show_default=True, help="With --allow: causes of a day.")
 @click.option(
+    "--late-seconds",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="With --allow: how much later than promised it may serve somebody.",
+)
+@click.option(
     "--until", type=click.DateTime(["%Y-%m-%d"]), help="With --allow: the last date.  [default: in four weeks]"
 )
 @click.option("--withdraw", "withdrawn", metavar="NAME", help="End it: its name, or its sort.")
@@ -27,7 +34,8 @@ from orchestration.cli.options import fivefold_command
     "has its own on its page. They answer only on days that begin with --standing-after.",
     example="fivefold standing demo\n"
     "fivefold standing demo --allow driver_no_show/carrier/assign --limit 40000 --by ann --reason 'as agreed'\n"
-    "fivefold standing demo --allow 'vehicle_out/*/assign' --limit 60000 --by ann --reason 'any van that is out'\n"
+    "fivefold standing demo --allow 'vehicle_out/*/assign' --limit 60000 --late-seconds 1800 --by ann "
+    "--reason 'any van that is out'\n"
     "fivefold standing demo --withdraw driver_no_show/carrier/assign --by ann --reason 'new carrier'",
 )
 def command(
@@ -36,12 +44,14 @@ def command(
     allowed: str | None,
     limit: int | None,
     a_day: int,
+    late_seconds: int,
     until: datetime | None,
     withdrawn: str | None,
     by: str | None,
     reason: str | None,
 ) -> Any:
     from domain.errors import InputError
+    from operations.dispatch.decisions import reach
     from orchestration.acting.relay import relay
     from orchestration.lake import Lake
     from orchestration.live.standing import allow, default_until, known_source, listed, withdraw
@@ -59,7 +69,8 @@ def command(
         known_source(lake, source)
         if allowed:
             last = until.date() if until else default_until(today)
-            allow(lake, source, allowed, int(limit or 0), last, str(by), str(reason), a_day=a_day)
+            said = (last, str(by), str(reason))
+            allow(lake, source, allowed, int(limit or 0), *said, a_day=a_day, late_s=late_seconds)
         if withdrawn:
             withdraw(lake, source, withdrawn, str(by), str(reason))
         rows = listed(lake, source, today)
@@ -69,8 +80,8 @@ def command(
             click.echo(f"no standing answers of {source}")
         for one in rows:
             click.echo(
-                f"{one['status']:>9}  {one['sort']}: up to {one['limit_minor'] / 100:.2f} a cause, "
-                f"{one['a_day']} a day, until {one['until']}; {one['by']}: {one['reason']}\n"
+                f"{one['status']:>9}  {one['sort']}: up to {reach(one['limit_minor'], one['late_s'], one['currency'])} "
+                f"a cause, {one['a_day']} a day, until {one['until']}; {one['by']}: {one['reason']}\n"
                 f"           {one['standing_id']}"
             )
 

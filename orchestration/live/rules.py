@@ -50,6 +50,7 @@ SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "standing_most_minor": ("FIVEFOLD_STANDING_MOST", int),
     "standing_days": ("FIVEFOLD_STANDING_DAYS", int),
     "standing_a_day": ("FIVEFOLD_STANDING_A_DAY", int),
+    "standing_late_s": ("FIVEFOLD_STANDING_LATE_SECONDS", int),
     "standing_band_bp": ("FIVEFOLD_STANDING_BAND_BP", int),
     "waiting": ("FIVEFOLD_WAITING", str),
 }

@@ -39,6 +39,7 @@ def answer_row(
         "price_minor": facts.get("limit_minor", facts.get("price_minor")),
         "currency": currency,
         "a_day": facts.get("a_day"),
+        "late_s": facts.get("late_s"),
         "valid_until": date.fromisoformat(str(until)) if until else None,
         "said_by": facts["by"],
         "why": facts["reason"] or None,

@@ -32,7 +32,9 @@ def standing_of(
     recent = rows[rows["said_at"] >= pd.Timestamp(midnight) - pd.Timedelta(days=REMEMBERED_DAYS)]
     said = [
         # whoever lets nothing stand has begun anew with what they say yes to
-        Said(_sort(row), row.said == "yes", int(row.price_minor) if row.said in ("yes", "no") else 0)
+        Said(_sort(row), row.said == "yes", int(row.price_minor), _late_s(row))
+        if row.said in ("yes", "no")
+        else Said(_sort(row), False, 0)
         for row in recent[recent["said"] != ACCEPTED].itertuples()
     ]
     return tuple(one for one in _answers(rows) if one.until >= service_date and one.status == ACCEPTED), tuple(said)
@@ -40,7 +42,7 @@ def standing_of(
 
 def listed(lake: Lake, source: str, today: date) -> list[dict[str, Any]]:
     """Every standing answer of a source with what has become of it, the newest first."""
-    found = []
+    found, currency = [], _currency(lake, source)
     for one in reversed(_answers(_rows(lake, source))):
         status = "expired" if one.status == ACCEPTED and one.until < today else one.status
         found.append(
@@ -49,6 +51,8 @@ def listed(lake: Lake, source: str, today: date) -> list[dict[str, Any]]:
                 "sort": one.sort.name,
                 "limit_minor": one.limit_minor,
                 "a_day": one.a_day,
+                "late_s": one.late_s,
+                "currency": currency,
                 "until": one.until.isoformat(),
                 "status": "in force" if status == ACCEPTED else status,
                 "by": one.by,
@@ -82,10 +86,12 @@ def allow(
     reason: str,
     *,
     a_day: int = USUAL.standing_a_day,
+    late_s: int = 0,
 ) -> dict[str, Any]:
     """Let a sort of matters (``cause/fleet/kind``; fleet ``-``: none) be done up to a limit; the row that was written.
 
-    It holds for days that begin from now on, in the place of what was in force for the sort.
+    It holds for days that begin from now on, in the place of what was in force for the sort. ``late_s``: how much later
+    than promised it may serve somebody.
     """
     cause, fleet, kind = [*sort.split("/"), "", ""][:3]
     if sort.count("/") != 2 or not cause or kind not in KINDS:
@@ -95,7 +101,9 @@ def allow(
     whose = Sort(cause, "" if fleet == "-" else fleet, kind)
     _end(lake, source, whose, by, f"replaced: {reason}")
     name = f"{whose.name}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
-    return _write(lake, source, StandingAnswer(name, whose, limit_minor, a_day, until, ACCEPTED, by, reason))
+    return _write(
+        lake, source, StandingAnswer(name, whose, limit_minor, a_day, until, ACCEPTED, by, reason, late_s=late_s)
+    )
 
 
 def withdraw(lake: Lake, source: str, name: str, by: str, reason: str) -> list[dict[str, Any]]:
@@ -121,12 +129,16 @@ def _write(
     lake: Lake, source: str, one: StandingAnswer, said: str = ACCEPTED, by: str = "", reason: str = ""
 ) -> dict[str, Any]:
     moment = datetime.now(UTC)
-    currency = lake.query("select max(currency) as one from raw.tariff_rules where source = ?", [source])["one"].iloc[0]
     facts = one.facts() | {"by": by or one.by, "reason": reason or one.reason}
-    currency = "EUR" if pd.isna(currency) else str(currency)
-    row = answer_row(f"{source}/{uuid.uuid4()}", source, moment.date(), said, facts, moment, currency)
+    row = answer_row(f"{source}/{uuid.uuid4()}", source, moment.date(), said, facts, moment, _currency(lake, source))
     lake.append(tables.DISPATCH_ANSWERS, pd.DataFrame([row]))
     return {**row, "valid_until": one.until.isoformat(), "service_date": moment.date().isoformat()}
+
+
+def _currency(lake: Lake, source: str) -> str:
+    """What the tariffs of a source are in; EUR where it has none."""
+    found = lake.query("select max(currency) as one from raw.tariff_rules where source = ?", [source])["one"].iloc[0]
+    return "EUR" if pd.isna(found) else str(found)
 
 
 def _rows(lake: Lake, source: str) -> pd.DataFrame:
@@ -136,6 +148,11 @@ def _rows(lake: Lake, source: str) -> pd.DataFrame:
 
 def _sort(row: Any) -> Sort:
     return Sort(str(row.cause), "" if pd.isna(row.fleet_id) else str(row.fleet_id), str(row.kind))
+
+
+def _late_s(row: Any) -> int:
+    """Nothing was said of it before there was a column for it."""
+    return 0 if pd.isna(row.late_s) else int(row.late_s)
 
 
 def _answers(rows: pd.DataFrame) -> list[StandingAnswer]:
@@ -148,7 +165,7 @@ def _answers(rows: pd.DataFrame) -> list[StandingAnswer]:
         until = pd.Timestamp(row.valid_until).date()
         why = "" if pd.isna(row.why) else str(row.why)
         whose = (_sort(row), int(row.price_minor), int(row.a_day), until, str(row.said), str(row.said_by), why)
-        found[name] = StandingAnswer(name, *whose)
+        found[name] = StandingAnswer(name, *whose, late_s=_late_s(row))
     return list(found.values())
 
 

@@ -105,23 +105,25 @@ def standing(state: DayState) -> dict[str, Any]:
     return {
         "in_force": [
             {
-                **_standing(one),
+                **_standing(one, state.day.problem.currency),
                 "causes_today": len(known.causes(one.sort)),
                 "spent_minor_today": sum(use.price_minor for use in known.uses if use.sort == one.sort),
             }
             for one in force
         ],
-        "offered": [_standing(one) for one in offered],
+        "offered": [_standing(one, state.day.problem.currency) for one in offered],
         "answered": len({one.cause_id for one in known.uses}),
     }
 
 
-def _standing(one: StandingAnswer) -> dict[str, Any]:
+def _standing(one: StandingAnswer, currency: str) -> dict[str, Any]:
     return {
         "standing": one.standing_id,
         "sort": one.sort.name,
         "limit_minor": one.limit_minor,
         "a_day": one.a_day,
+        "late_s": one.late_s,
+        "currency": currency,
         "until": one.until.isoformat(),
         "by": one.by,
         "after": one.after,
@@ -141,7 +143,7 @@ def _proposal(state: DayState, proposal: ProposalState) -> dict[str, Any]:
         "until_s": proposal.until_s,
         "price_minor": sum(one.price_minor for one in proposal.open_items),
         # what a yes for good would let be done from now on
-        "would_stand": [_standing(one) for one in would_offer(state, proposal)],
+        "would_stand": [_standing(one, state.day.problem.currency) for one in would_offer(state, proposal)],
         "items": [
             {
                 "kind": one.kind,

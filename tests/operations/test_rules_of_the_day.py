@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from operations.decide import step
-from operations.dispatch.placing import SERVED_LATE
+from operations.dispatch.asking import SERVED_LATE
 from operations.state import Approvals, Sort, StandingAnswer, start
 from solvers import Order, Window
 from solvers.problem import Rule
@@ -126,7 +126,8 @@ def test_a_standing_answer_allows_what_is_the_dispatchers_own_and_nothing_of_oth
         # a person may say yes each time
         facts = {"proposal": "g", "by": "Ana"}
         state, made = step(state, event("y", "approved", 27_660, facts=facts))
-        assert [one.kind for one in made if one.kind != "said"] == ["assign", "assign"]
+        assert sorted(name for one in made if one.kind == "assign" for name in one.order_ids) == ["o1", "o2"]
+        assert {one.kind for one in made} == {"assign", "said"}
     # a rule that does not concern the choice keeps nothing back
     elsewhere = forbidden(authority, [GONE], hard=False, price_minor=10)
     assert {one.kind for one in gone(with_rules(FEW, elsewhere, approvals=rules, standing=(STANDING,)))[1]} == {
@@ -227,9 +228,27 @@ def test_no_standing_answer_covers_what_serves_somebody_later_than_promised():
     (on_time,), (late,) = (one.order_ids for one in made)
     assert [one.order_id for one in state.standing.uses] == [on_time]
     (item,) = state.proposals["g"].items
-    assert item.order_id == late and item.reason.endswith("s late in all; " + SERVED_LATE)
+    assert (
+        item.order_id == late
+        and item.reason.endswith("38 min later than promised, " + SERVED_LATE)
+        and item.late_s == 2_251
+    )
     state, made = step(state, event("y", "approved", 27_660, facts={"proposal": "g", "by": "Ana"}))
     assert [one.kind for one in made if one.kind != "said"] == ["assign"]
+    # a standing answer may go so far, where the day lets it: whole minutes of both
+    far = replace(STANDING, late_s=2_400)
+    for allowed, day_s, covered in ((far, 2_251, 2), (far, 2_250, 1), (replace(far, late_s=2_250), 2_400, 1)):
+        known = replace(rules, approvals=Approvals(("assign",), standing_after=3, standing_late_s=day_s))
+        state, made = gone(replace(known, standing=(allowed,)))
+        assert len(state.standing.uses) == covered and len(state.proposals) == (covered < 2)
+    # one limit for the whole cause, in time or late
+    known = replace(rules, approvals=Approvals(("assign",), standing_after=3, standing_late_s=2_400))
+    price = sum(one.price_minor for one in gone(replace(known, standing=(far,)))[1])
+    assert len(gone(replace(known, standing=(replace(far, limit_minor=price),)))[0].standing.uses) == 2
+    assert len(gone(replace(known, standing=(replace(far, limit_minor=price - 1),)))[0].standing.uses) == 1
+    # late by no more than what is material to the day is not late
+    state, made = gone(replace(rules, prices=replace(rules.prices, material_s=2_251)))
+    assert len(state.standing.uses) == 2
     # below what is material nobody is asked, late or not, and then by nobody's word
     dear = Approvals(above_minor=10**6, standing_after=3)
     state, made = gone(replace(rules, approvals=dear))

@@ -226,12 +226,15 @@ def test_what_dispatchers_let_stand_goes_by_the_lake_to_the_next_day_and_is_ende
     assert elsewhere.exit_code == 2 and "source 'mars' is not in the lake (there are: demo)" in elsewhere.output
     assert [one["status"] for one in ask("--withdraw", known["sort"], *who)[1]["standing"]] == ["withdrawn"]
     assert ask("--allow", "teleport", "--limit", "5", *who)[0] == 2 and ask("--allow", "a/-/assign", *who)[0] == 2
-    for limit in (4_000, 3_000):  # the newer takes the place of the older
-        ask("--allow", "driver_no_show/carrier/tender", "--limit", str(limit), "--until", "2099-01-01", *who)
+    for limit, late in ((4_000, 0), (3_000, 900)):  # the newer takes the place of the older
+        far = ("--limit", str(limit), "--late-seconds", str(late), "--until", "2099-01-01")
+        ask("--allow", "driver_no_show/carrier/tender", *far, *who)
+    shown = CliRunner().invoke(standing_command, ["demo", "--home", str(tmp_path)])
+    assert "driver_no_show/carrier/tender: up to 30.00 EUR and 15 min late a cause" in shown.output
     later = datetime.now(UTC) + timedelta(days=1)
     with Lake.open(tmp_path) as lake:
         answers, _ = standing_of(lake, "demo", later.date(), later)
         assert standing_of(lake, "other", later.date(), later) == ((), ())
-    assert [(one.sort.name, one.limit_minor, one.by) for one in answers] == [
-        ("driver_no_show/carrier/tender", 3_000, "Bo")
+    assert [(one.sort.name, one.limit_minor, one.late_s, one.by) for one in answers] == [
+        ("driver_no_show/carrier/tender", 3_000, 900, "Bo")
     ]

@@ -240,6 +240,37 @@ def test_every_route_action_does_what_it_says(city, plan):
     assert seen | {"extra_attempt"} == set(ACTIONS) - set(DOOR_ACTIONS)
 
 
+def test_what_a_courier_has_declined_is_not_aboard_and_may_go_with_another():
+    """Couriers are asked for each order; what they say no to stays in the depot when the rest is loaded."""
+    choosy = scenario_from(SMALL).model_dump()
+    for fleet in choosy["fleets"]:
+        fleet["acceptance"] |= {"reservation_minor": 1_500, "offers": 1}
+    city = City(scenario_from(choosy))
+    plan = city.baseline_plan(DAY)
+    courier = city.shifts_for(DAY).query("fleet_id == 'gig'").iloc[0]
+    first = plan["route_id"].iloc[0]
+    changed = plan.copy()
+    own = changed[changed["route_id"] == first].index[-25:]
+    mine = {"route_id": "r-gig", "fleet_id": "gig", **courier[["vehicle_id", "driver_id"]].to_dict()}
+    changed.loc[own, list(mine)] = list(mine.values())
+    changed.loc[own, "sequence"] = range(1, len(own) + 1)
+    changed.loc[own, "starts_at"] = evening(12)
+    live = city.live_day(DAY, changed)
+    heard = live.until(evening(11.9))
+    names = set(changed.loc[own, "order_id"])
+    declined = [one.order_id for one in heard if one.event_type == "tender_declined" and one.order_id in names]
+    loaded = [one.order_id for one in heard if one.event_type == "loaded" and one.order_id in names]
+    assert declined and loaded and not set(declined) & set(loaded)
+    spare = city.shifts_for(DAY)
+    spare = spare[~spare["vehicle_id"].isin(changed["vehicle_id"]) & (spare["fleet_id"] != "gig")]["vehicle_id"].iloc[0]
+
+    def moved(order):
+        refused = live.decide([Action("move_to_other_fleet", evening(11.9), (order,), vehicle_id=spare)])
+        return refused[0].reason if refused else None
+
+    assert "already loaded" in moved(loaded[0]) and moved(declined[0]) is None
+
+
 def test_an_extra_attempt_is_made_by_the_van_that_has_the_parcel(troubled, troubled_plan):
     tried = []
 

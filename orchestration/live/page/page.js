@@ -59,17 +59,18 @@ function holding() {
     tr.addEventListener("click", () => show(one.order_id)); return tr;
   }));
 }
+const late = one => one.late_s ? " and " + Math.ceil(one.late_s / 60) + " min late" : "";
 // what people let be done without being asked: in force, and offered
 function standing() {
   const {in_force, offered} = day.standing; by("stands").hidden = !in_force.length && !offered.length; by("standing").textContent = in_force.length;
   const button = (text, does) => { const b = make("button", text); b.type = "button"; b.addEventListener("click", does); return b };
-  const line = (one, state, ...does) => { const li = make("li"), div = make("div", undefined, "does"); li.append(make("strong", one.sort), " up to " + money(one.limit_minor) + " a cause, until " + one.until + "; " + state); div.append(...does); li.append(div); return li };
+  const line = (one, state, ...does) => { const li = make("li"), div = make("div", undefined, "does"); li.append(make("strong", one.sort), " up to " + money(one.limit_minor) + late(one) + " a cause, until " + one.until + "; " + state); div.append(...does); li.append(div); return li };
   by("stand").replaceChildren(
     ...offered.map(one => line(one, "offered" + (one.after ? " after " + one.after + " answers alike" : ""), button("Accept", () => say("standing_accepted", "", {standing: one.standing})), button("Decline", () => end("standing_declined", "Decline", one)))),
     ...in_force.map(one => line(one, "of " + one.by + "; today " + one.causes_today + " of " + one.a_day + ", " + money(one.spent_minor_today), button("Withdraw", () => end("standing_withdrawn", "Withdraw", one)))));
 }
 async function end(kind, title, one) { const answer = await reason(title, one.sort, null); if (answer) say(kind, "", {standing: one.standing, reason: answer.why}) }
-const stands = one => one.would_stand.map(s => s.sort + " up to " + money(s.limit_minor) + " a cause, " + s.a_day + " a day, until " + s.until).join("; ");
+const stands = one => one.would_stand.map(s => s.sort + " up to " + money(s.limit_minor) + late(s) + " a cause, " + s.a_day + " a day, until " + s.until).join("; ");
 async function routes() {
   const sign = v => v.version + "/" + v.done + "/" + v.left + "/" + v.late, changed = day.vehicles.filter(v => versions.get(v.vehicle_id) !== sign(v));
   const named = [...day.unplaced, ...day.tendered, ...day.held.map(one => one.order_id), ...proposals.flatMap(one => one.items.map(i => i.order_id))];
