@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -196,33 +198,30 @@ def _worlds(text: str, sizes: list[int]) -> list[list[int]]:
     """Seeds of each size: those between slashes, or the same for all."""
     given = [numbers(one) for one in text.split("/")]
     if len(given) not in (1, len(sizes)):
-        raise InputError(f"--seeds: {len(given)} sizes between slashes, --orders has {len(sizes)}")
+        raise InputError(f"--seeds: {len(given)} lists of worlds between slashes, but --orders has {len(sizes)} sizes")
     return given if len(given) == len(sizes) else given * len(sizes)
 
 
 @click.option("--orders", default="100,300,1000,3000", show_default=True, help="Orders a day.")
 @click.option("--days", default="50,25,6,2", show_default=True, help="Days of each size and seed; one number: of all.")
 @click.option("--seeds", default="1-2", show_default=True, help="Worlds: 1-20, or 3,5,9; of each size: 1-20/1-2.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Worlds that are played at once.")
 @click.option("--rules", default=",".join(RULES), show_default=True, help="Who is asked: some of these.")
 @fivefold_command(
     "Touches of a dispatcher on days of growing size, played event by event in the twin under six rules of who is "
     "asked, and the exponent of touches on orders with its interval.",
     example="fivefold bench touches --orders 100,300,1000 --days 20,10,5 --seeds 1-2 --json",
 )
-def command(home: Path, orders: str, days: str, seeds: str, rules: str) -> Any:
+def command(home: Path, orders: str, days: str, seeds: str, workers: int, rules: str) -> Any:
     asked = tuple(rules.split(","))
     if unknown := [one for one in asked if one not in RULES]:
         raise InputError(f"--rules: there is no rule {unknown[0]!r}; there are {', '.join(RULES)}")
-    sizes, rows, played = numbers(orders), list[dict[str, Any]](), list[dict[str, Any]]()
-    for size, count, worlds in zip(sizes, _days(days, sizes), _worlds(seeds, sizes), strict=True):
-        own = []
-        for seed in worlds:
-            world = World.of(rough_city(seed, size))
-            before: dict[str, DayState] = {}
-            own += [day_of(world, number, asked, before) for number in range(count)]
-        rows.append(_row(size, own, asked))
-        played += own
-        click.echo(f"{size:>6} orders a day: {rows[-1]}", err=True)
+    sizes = numbers(orders)
+    # large worlds take longest and come first
+    each = sorted(zip(sizes, _days(days, sizes), _worlds(seeds, sizes), strict=True), reverse=True)
+    worlds = [(seed, size, count, asked) for size, count, own in each for seed in own]
+    played = [row for own in _played(worlds, workers) for row in own]
+    rows = [_row(size, [one for one in played if one["a_day"] == size], asked) for size in sizes]
     known = [one["orders"] for one in played]
     fits = {name: exponent(known, [one["touches"][name] for one in played]) for name in asked}
     # what a standing answer has answered would have been a touch
@@ -250,6 +249,23 @@ def command(home: Path, orders: str, days: str, seeds: str, rules: str) -> Any:
             click.echo(f"{name:>10}: exponent {fit['exponent']} ({fit['low']} to {fit['high']}); target {TARGET}")
 
     return result, show
+
+
+def _played(worlds: Sequence[tuple[int, int, int, tuple[str, ...]]], workers: int) -> list[list[dict[str, Any]]]:
+    """Days of each world (seed, orders a day, days, rules), which know nothing of one another."""
+    if workers == 1:
+        return [_world(one) for one in worlds]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        return list(pool.map(_world, worlds))
+
+
+def _world(one: tuple[int, int, int, tuple[str, ...]]) -> list[dict[str, Any]]:
+    seed, size, count, asked = one
+    world, before = World.of(rough_city(seed, size)), dict[str, DayState]()
+    rows = [{"a_day": size} | day_of(world, number, asked, before) for number in range(count)]
+    touches = {name: sum(row["touches"][name] for row in rows) for name in asked}
+    click.echo(f"{size:>6} orders a day, world {seed}, {count} days: touches {touches}", err=True)
+    return rows
 
 
 def _minutes(row: dict[str, Any], rule: str) -> float:
