@@ -177,11 +177,17 @@ class Lake:
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the lake attached as ``lake`` and in use; times are UTC."""
+        with self._cursor() as cursor:
+            cursor.execute("USE lake")
+            yield cursor
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection on which nothing is in use: to use the lake asks its catalogue, as long as a small query."""
         if self._database is None:
             raise LakeError("the lake is closed")
         cursor = self._database.cursor()
         try:
-            cursor.execute("USE lake")
             cursor.execute("SET TimeZone = 'UTC'")
             yield cursor
         finally:
@@ -218,7 +224,7 @@ class Lake:
 
         A snapshot stays attached for the next reader: a day's plan asks the same one sixteen times.
         """
-        with self.connect() as connection, self._snapshots.reading(connection, int(snapshot)):
+        with self._cursor() as connection, self._snapshots.reading(connection, int(snapshot)):
             yield connection
 
     def write(self, function: Callable[[duckdb.DuckDBPyConnection], T], message: str | None = None) -> T:

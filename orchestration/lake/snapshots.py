@@ -48,7 +48,7 @@ class Snapshots:
             yield
         finally:
             with contextlib.suppress(duckdb.Error):
-                connection.execute("USE lake")
+                connection.execute("USE memory")  # what is in use cannot be detached
             self._give_back(connection, one)
 
     def forget(self) -> None:
