@@ -20,15 +20,22 @@ settings.load_profile("fivefold")
 
 LONGEST_FIRST = (
     "e2e/test_demo.py",
+    "simulation/experiment/test_kernels.py",
+    "orchestration/acting/test_answers.py",
     "orchestration/test_lake.py",
     "e2e/test_bosnia.py",
-    "orchestration/acting/test_answers.py",
+    "orchestration/loop/test_backfill.py",
+    "orchestration/test_ingestion_bad_input.py",
+    "orchestration/acting/test_acting.py",
     "orchestration/test_features.py",
-    "simulation/experiment/test_kernels.py",
-    "simulation/experiment/test_worlds.py",
+    "orchestration/test_planning.py",
     "solvers/test_compiled.py",
 )
-"""Files that take long by themselves: begun last, one of them would run alone while the other processors wait."""
+"""Files that take long by themselves: begun last, one of them would run alone while the other processors wait.
+
+Machine code that other files use too is made by one of these while the others do something else: files that need the
+same at the same time would both make it.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
