@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from orchestration.cli.options import fivefold_command
 from solvers import Depot, Load, Order, Plan, PlanningProblem, Route, Tariff, Travel, Vehicle, Window
 from solvers.contracts import read_contract
 from solvers.plan import Visit
+from solvers.problem import Rule
 
 DATE = date(2026, 3, 2)
 STOPS, VANS, SPARE = 2_000, 50, 400
@@ -40,7 +41,21 @@ TARGETS = {
 TOKEN = "bench"
 
 
-def busy_day(seed: int = 1) -> Day:
+HOUR = 3_600
+RULES = {
+    "none": (),
+    "hard": (Rule("work", "max_working", parameters={"limit_s": 9 * HOUR}),),
+    "soft": (
+        Rule("work", "max_working", parameters={"limit_s": 6 * HOUR}, hard=False, price_minor=1),
+        Rule("back", "latest_return", parameters={"end_s": 55_000}, hard=False, price_minor=2),
+    ),
+    "overtime": (),
+    "breaks": (Rule("rest", "working_time_break"),),
+}
+"""What the day's routes are measured by; ``overtime`` is in the tariff of all vans."""
+
+
+def busy_day(seed: int = 1, rules: str = "none") -> Day:
     """2,000 stops on 50 routes, swept by angle, driven to the nearest next; two gig fleets; places for new orders."""
     generator = np.random.default_rng(seed)
     spots = generator.integers(0, 30_000, size=(STOPS + SPARE + 1, 2))
@@ -51,8 +66,10 @@ def busy_day(seed: int = 1) -> Day:
     load, room = Load(1_000, 1_000, 1), Load(200_000, 200_000, 200)
     orders = tuple(Order(f"o{n}", n, "d", 120, window, load, penalty_minor=6_000) for n in range(1, STOPS + 1))
     tariff = Tariff(2_000, 20, 0, 60, 1_800)
+    if rules == "overtime":
+        tariff = replace(tariff, overtime_per_hour_minor=900, overtime_after_s=8 * HOUR)
     vans = tuple(Vehicle(f"v{n}", "own", "d", 28_000, CLOSE_S, room, tariff=tariff) for n in range(VANS))
-    problem = PlanningProblem((Depot("d", 0),), orders, vans, Travel(metres, seconds))
+    problem = PlanningProblem((Depot("d", 0),), orders, vans, Travel(metres, seconds), rules=RULES[rules])
     swept = np.argsort(np.arctan2(*(spots[1 : STOPS + 1] - spots[0]).T)) + 1
     routes = tuple(_route(n, [int(one) for one in own], metres, seconds) for n, own in enumerate(np.split(swept, VANS)))
     plan = Plan(routes, (), 0, 0, 0, "sweep", seed, 0.0)
@@ -228,12 +245,15 @@ def _passing(number: int) -> Event:
 @click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Of sustained load.")
 @click.option("--rate", type=click.IntRange(1), default=200, show_default=True, help="Events a second.")
 @click.option("--events", "count", type=click.IntRange(100), default=None, help="Events one by one.  [default: all]")
+@click.option(
+    "--rules", type=click.Choice([*RULES]), default="none", show_default=True, help="What routes are measured by."
+)
 @fivefold_command(
     "A real live service with 2,000 open stops: latency of single decisions, then a sustained stream of events.",
     example="fivefold bench live --json\nfivefold bench live --seconds 600 --rate 200",
 )
-def command(home: Path, seconds: float, rate: int, count: int | None) -> Any:
-    day = busy_day()
+def command(home: Path, seconds: float, rate: int, count: int | None, rules: str) -> Any:
+    day = busy_day(rules=rules)
     events = happenings(day)[:count]
     with tempfile.TemporaryDirectory(prefix="fivefold-") as folder:
         service = Service(Path(folder))
@@ -250,6 +270,7 @@ def command(home: Path, seconds: float, rate: int, count: int | None) -> Any:
             service.close()
     p50, p95, p99 = (round(float(np.percentile(spent, one)), 1) for one in (50, 95, 99))
     result = {
+        "rules": rules,
         "p50_ms": p50,
         "p95_ms": p95,
         "p99_ms": p99,
