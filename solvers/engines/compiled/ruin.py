@@ -21,7 +21,8 @@ from solvers.engines.compiled.columns import (
     STOPS,
     SUCC,
 )
-from solvers.engines.compiled.routes import best_place, link, refresh, refresh_inserted, unlink
+from solvers.engines.compiled.places import best_place
+from solvers.engines.compiled.routes import link, refresh, refresh_inserted, unlink
 
 Legs = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.int64]
