@@ -93,6 +93,7 @@ class Placing(Asking):
         reason = f"a route of its own for {len(new.orders)} orders; one by one they would cost {otherwise}"
         reason = new.rules.said(reason, self.currency)
         others = (Alternative("one by one", new.otherwise_minor),)
+        apart = divmod(new.otherwise_minor, len(new.orders))
         fleet = self.state.day.vehicles[new.vehicle_id].fleet_id
         share, rest = divmod(new.price_minor, len(new.orders))
         who = {"vehicle": new.vehicle_id, "fleet": fleet}
@@ -101,8 +102,9 @@ class Placing(Asking):
             # each is proposed on a route that has those proposed before it
             route = self._given(self.supposed, new, (*asked, name))
             price, late = share + rest * (not n), new.late.get(name, 0)
+            own = (Alternative("one by one", apart[0] + apart[1] * (not n)),)
             waits.append(
-                self._waits("assign", orders[name], reason, price, others, route, late_s=late, rules=new.rules, **who)
+                self._waits("assign", orders[name], reason, price, own, route, late_s=late, rules=new.rules, **who)
             )
             asked += [name] * waits[-1]
         names = tuple(name for name, one in zip(new.orders, waits, strict=True) if not one)

@@ -221,10 +221,6 @@ def _drive(day: Day, vehicle: Vehicle) -> Drive:
     return known[vehicle.vehicle_id]
 
 
-def _for_anybody(order: Order) -> Order:
-    return replace(order, required_certifications=frozenset()) if order.required_certifications else order
-
-
 def _views(state: DayState, vehicle_id: str, orders: Sequence[Order], ruled: _Ruled) -> list[RouteView]:
     """The whole route of a vehicle with ``orders`` still to do: one, or one for each moment at which it may leave."""
     base, vehicle = state.day.vehicles[vehicle_id], state.vehicles[vehicle_id]

@@ -142,6 +142,8 @@ def _proposal(state: DayState, proposal: ProposalState) -> dict[str, Any]:
         "because": _because(state, proposal),
         "until_s": proposal.until_s,
         "price_minor": sum(one.price_minor for one in proposal.open_items),
+        "late_s": max((one.late_s for one in proposal.open_items), default=0),
+        "routes": _proposed_routes(state, proposal),
         # what a yes for good would let be done from now on
         "would_stand": [_standing(one, state.day.problem.currency) for one in would_offer(state, proposal)],
         "items": [
@@ -151,11 +153,26 @@ def _proposal(state: DayState, proposal: ProposalState) -> dict[str, Any]:
                 "vehicle_id": one.vehicle_id,
                 "fleet_id": one.fleet_id,
                 "price_minor": one.price_minor,
+                "late_s": one.late_s,
                 "reason": one.reason,
                 "alternatives": [{"what": what, "price_minor": price} for what, price in one.alternatives],
             }
             for one in proposal.open_items
         ],
+    }
+
+
+def _proposed_routes(state: DayState, proposal: ProposalState) -> dict[str, list[str]]:
+    """What each vehicle would have to do with all that is proposed for it, in its sequence."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in proposal.open_items:
+        if len(one.route) > len(found.get(one.vehicle_id, ())):
+            found[one.vehicle_id] = one.route
+    been = {name: set(state.vehicles[name].visited) for name in found if name in state.vehicles}
+    gone = set(proposal.overridden)
+    return {
+        name: [one for one in route if one not in been.get(name, ()) and one not in gone]
+        for name, route in found.items()
     }
 
 

@@ -79,8 +79,12 @@ def test_a_dispatcher_works_a_day_by_keyboard(tmp_path):
             page.locator("#queue li[aria-selected=true]").wait_for()
             card = page.locator("#queue > li").first.inner_text()
             assert "assign" in card and "<img src=x" in card and "or tender" in card
+            # the route as it would be is drawn, with the order that is proposed for it
+            (way,) = page.evaluate("Object.values(map.marked.proposed)")
+            assert "<img src=x onerror=alert(1)>" in way and len(way) > 1
             page.keyboard.press("a")
             page.locator("#decisions tr", has_text="approved by Ana").wait_for()
+            assert page.evaluate("map.marked.proposed") == {}
             assert page.locator("#decisions img").count() == 0 and page.locator("#queue > li").count() == 0
 
             # another is rejected with a reason: the next best is proposed

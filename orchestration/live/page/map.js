@@ -5,7 +5,7 @@ class DayMap {
   constructor(canvas, chosen) {
     this.canvas = canvas; this.chosen = chosen;
     this.orders = new Map(); this.depots = []; this.routes = new Map(); this.fleetOf = new Map(); this.fleets = []; this.hidden = new Set();
-    this.vans = new Map(); this.marked = {order: "", vehicle: "", orders: new Set(), zone: ""}; this.holder = new Map(); this.late = new Set(); this.done = new Set();
+    this.vans = new Map(); this.marked = {order: "", vehicle: "", orders: new Set(), zone: "", proposed: {}}; this.holder = new Map(); this.late = new Set(); this.done = new Set();
     this.view = null; this.due = false;
     new ResizeObserver(() => this.draw()).observe(canvas);
     canvas.addEventListener("wheel", e => { e.preventDefault(); this.zoom(e.deltaY < 0 ? 1.2 : 1 / 1.2, e.offsetX, e.offsetY) }, {passive: false});
@@ -36,6 +36,11 @@ class DayMap {
     for (const [name, , late] of one.stops) { this.holder.set(name, one.vehicle_id); this.done.delete(name); if (late > 0) this.late.add(name) }
     for (const name of one.done) this.done.add(name);
     this.draw();
+  }
+  // where a vehicle goes on from: its position, else its last stop, else the depot
+  begin(name) {
+    const route = this.routes.get(name), last = route && this.orders.get(route.done[route.done.length - 1]);
+    return this.vans.get(name) || (last && last.at) || (this.depots[0] && this.depots[0][1]);
   }
   fit() {
     const all = [...this.orders.values()].map(one => one.at).concat(this.depots.map(one => one[1])).filter(Boolean);
@@ -70,12 +75,18 @@ class DayMap {
     for (const [name, route] of this.routes) {
       const fleet = this.fleetOf.get(name); if (this.hidden.has(fleet)) continue;
       const mine = name === m.vehicle, line = route.stops.map(([id]) => this.orders.get(id)).filter(one => one && one.at).map(one => one.at);
-      const last = this.orders.get(route.done[route.done.length - 1]), begin = this.vans.get(name) || (last && last.at) || (this.depots[0] && this.depots[0][1]); if (begin) line.unshift(begin);
+      const begin = this.begin(name); if (begin) line.unshift(begin);
       if (line.length < 2) continue;
       g.beginPath(); line.forEach((p, n) => { const [x, y] = this.at(p); n ? g.lineTo(x, y) : g.moveTo(x, y) });
       g.strokeStyle = this.colour(fleet); g.globalAlpha = mine ? 1 : m.vehicle ? 0.15 : 0.4; g.lineWidth = mine ? 2.5 : 1; g.stroke();
     }
     g.globalAlpha = 1;
+    // what is proposed, as it would be driven
+    for (const [name, stops] of Object.entries(m.proposed)) {
+      const line = stops.map(id => this.orders.get(id)).filter(one => one && one.at).map(one => one.at), begin = this.begin(name); if (begin) line.unshift(begin);
+      g.beginPath(); line.forEach((p, n) => { const [x, y] = this.at(p); n ? g.lineTo(x, y) : g.moveTo(x, y) });
+      g.setLineDash([7, 4]); g.strokeStyle = mark; g.lineWidth = 2; g.stroke(); g.setLineDash([]);
+    }
     for (const [name, one] of this.orders) {
       if (!one.at) continue; const holder = this.holder.get(name), fleet = this.fleetOf.get(holder); if (holder && this.hidden.has(fleet)) continue;
       const [x, y] = this.at(one.at); if (x < -20 || y < -20 || x > width + 20 || y > height + 20) continue;

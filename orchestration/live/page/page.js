@@ -97,7 +97,7 @@ function card(one) {
   const li = make("li"); li.setAttribute("role", "option"); li.setAttribute("aria-selected", String(one.proposal === chosen)); li.dataset.proposal = one.proposal;
   const head = make("div", undefined, "head"), first = one.items[0];
   head.append(make("span", one.items.length > 1 ? one.items.length + " orders: " + [...new Set(one.items.map(i => i.kind))].join(", ") : first.kind + " " + first.order_id), make("span", money(one.price_minor), "n")); li.append(head);
-  li.append(make("div", "by " + clock(one.until_s) + " · " + one.because, "dim"));
+  li.append(make("div", "by " + clock(one.until_s) + " · " + one.because + (one.late_s ? " · up to " + Math.ceil(one.late_s / 60) + " min later than promised" : ""), "dim"));
   const more = make("div", undefined, "more");
   more.append(...parts(one));
   if (one.would_stand.length) more.append(make("div", "s: yes, and from now on without asking: " + stands(one), "dim"));
@@ -116,7 +116,7 @@ function parts(one) {
     if (!alone) {
       const head = make("div", undefined, "head"); head.append(make("span", name + ": " + items.length + (items.length > 1 ? " orders" : " order")), make("span", money(items.reduce((sum, [own]) => sum + own.price_minor, 0)), "n")); div.append(head, chips);
       for (const [own, n] of items) {
-        const chip = make("span", own.order_id, "chip" + (n === item && one.proposal === chosen ? " mine" : "")); chip.title = money(own.price_minor) + ": " + own.reason;
+        const chip = make("span", own.order_id, "chip" + (n === item && one.proposal === chosen ? " mine" : "") + (own.late_s ? " late" : "")); chip.title = money(own.price_minor) + ": " + own.reason;
         chip.addEventListener("click", event => { event.stopPropagation(); item = n; choose(one.proposal, true) }); chips.append(chip);
       }
     }
@@ -134,7 +134,7 @@ const own = () => { const one = current(); return one && (one.items[item] || one
 function choose(name, redraw) {
   if (name !== chosen) { item = 0; since = performance.now() }
   chosen = name; const one = current(), it = own();
-  mark({order: it ? it.order_id : "", vehicle: it ? it.vehicle_id : "", orders: new Set(one ? one.items.map(i => i.order_id) : [])});
+  mark({order: it ? it.order_id : "", vehicle: it ? it.vehicle_id : "", orders: new Set(one ? one.items.map(i => i.order_id) : []), proposed: one ? one.routes : {}});
   if (it && redraw) show(it.order_id, true);
   if (redraw) { by("queue").replaceChildren(...proposals.map(card)); const li = by("queue").querySelector("[aria-selected=true]"); if (li) li.scrollIntoView({block: "nearest"}) }
 }
