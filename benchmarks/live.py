@@ -98,7 +98,7 @@ def _route(number: int, left: list[int], metres: Any, seconds: Any) -> Route:
 
 
 def happenings(day: Day, seed: int = 3) -> list[Event]:
-    """What a day brings: four vans of five drive, some late; 300 new orders, 60 cancelled, 3 breakdowns."""
+    """What comes while vans drive: four of five do, some late; 300 new orders, 60 cancelled, 3 breakdowns."""
     generator = np.random.default_rng(seed)
     events = []
     for route in day.plan.routes[: VANS * 4 // 5]:
@@ -109,14 +109,15 @@ def happenings(day: Day, seed: int = 3) -> list[Event]:
             at = {**van, "order_id": visit.order_id}
             events.append(_event(f"{visit.order_id}-arrived", "arrived", visit.arrival_s + late, **at))
             events.append(_event(f"{visit.order_id}-done", "delivered", visit.departure_s + late, **at))
+    until_s = max(one.at_s for one in events)
     for n in range(300):
         facts: dict[str, int | str] = {"location": STOPS + 1 + n, "depot_id": "d", "service_s": 120, "mass_g": 1_000}
         facts |= {"window_start_s": 36_000, "window_end_s": CLOSE_S, "penalty_minor": 6_000, "parcels": 1}
-        at_s = int(generator.integers(28_000, 50_000))
+        at_s = int(generator.integers(28_000, until_s))
         events.append(_event(f"new-{n}", "order_created", at_s, order_id=f"new{n}", facts=facts))
     for n in range(60):
         order_id = f"o{int(generator.integers(1, STOPS + 1))}"
-        events.append(_event(f"gone-{n}", "cancelled", int(generator.integers(28_000, 50_000)), order_id=order_id))
+        events.append(_event(f"gone-{n}", "cancelled", int(generator.integers(28_000, until_s)), order_id=order_id))
     events += [_event(f"fault-{n}", "vehicle_fault", 32_000 + 500 * n, vehicle_id=f"v{n}") for n in (3, 17, 29)]
     return sorted(events, key=lambda one: (one.seen_s, one.event_id))
 
