@@ -22,7 +22,7 @@ from orchestration.lake.maintenance import clean_up, compact
 
 ROOT = Path(__file__).resolve().parents[2]
 
-DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(12)]
+DAYS = [date(2026, 1, 1) + timedelta(days=n) for n in range(25)]
 ROWS = 200
 
 
